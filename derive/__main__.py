@@ -1,0 +1,5 @@
+"""`python -m derive` is `derive-bn`."""
+
+from derive.cli import main
+
+main()

@@ -1,0 +1,236 @@
+"""The command line: arguments → one call → one writer → exit code. SymPy is imported only once there is work for it.
+
+Exit codes: 0 all proved, 1 something refuted or a numerical check failed, 2 wrong usage or input, 3 undecided.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gc
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from derive.errors import DeriveError, OutputError
+
+if TYPE_CHECKING:
+    from derive.report import Report
+
+__all__ = ["main"]
+
+EXIT_CODES = {"proved": 0, "refuted": 1, "failed": 1, "undecided": 3}
+ENDINGS = {".tex": "latex", ".pdf": "pdf", ".md": "markdown", ".json": "json", ".txt": "text"}
+FORMATS = ("text", "json", "latex", "markdown")
+LARGEST_M = 1_000_000
+INTERRUPTED, CLOSED_PIPE = 130, 141
+
+
+class _Nearest(click.ParamType):
+    """One of a few words; a wrong one gets the nearest suggested."""
+
+    name = "name"
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in self.words:
+            return value
+        near = difflib.get_close_matches(value.lower(), self.words, n=1, cutoff=0.5)
+        hint = f"Did you mean '{near[0]}'?" if near else f"Choose one of: {', '.join(self.words)}."
+        self.fail(f"There is no format '{value}'. {hint}", param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        del param, ctx
+        return f"[{'|'.join(self.words)}]"
+
+
+class _BatchSize(click.ParamType):
+    """A whole number from 1 to a million."""
+
+    name = "M"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"m = {value} is not a whole number. Give a batch size such as --m 4.", param, ctx)
+        if number < 1:
+            self.fail(f"m = {number} is not a batch size. Give a whole number from 1 on, such as --m 4.", param, ctx)
+        if number > LARGEST_M:
+            said = f"m = {number} is more than the {LARGEST_M} elements that can be checked one by one."
+            self.fail(f"{said} Leave --m out: the proof for every m covers it.", param, ctx)
+        return number
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 everything proved, 1 something refuted or a numerical check failed, 2 wrong usage, 3 undecided.",
+)
+@click.option("--m", "m", type=_BatchSize(), help="Batch size to spell out and check at. Without it: every m.")
+@click.option("--layer", default="batchnorm", show_default=True, metavar="NAME", help="The layer to derive.")
+@click.option("--format", "form", type=_Nearest(FORMATS), help="Output format. The ending of -o picks it too.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE (.txt, .json, .tex, .pdf or .md) instead of the terminal.")
+@click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library installed.")
+@click.option("--stable", is_flag=True, help="Leave out times, measured errors and versions, so that output can be compared.")
+@click.version_option(package_name="derive-bn", prog_name="derive-bn")
+@click.pass_context
+def cli(
+    context: click.Context, m: int | None, layer: str, form: str | None, output: str | None, thorough: bool, stable: bool
+) -> None:
+    """Derive the backward pass of a normalization layer step by step, prove every step for every batch size, check it in
+    NumPy, and print it.
+
+    \b
+    derive-bn --m 4                      the derivation of batch norm, spelled out at m = 4
+    derive-bn --layer batchnorm          for every m
+    derive-bn --m 4 -o report.pdf        a typeset report
+    derive-bn layers                     what there is to derive
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from derive.layers import check_name
+
+    check_name(layer)
+    chosen = _format(form, output)
+    if output is not None:
+        _check_target(Path(output))
+    report = _derive(layer, m, thorough=thorough, stable=stable)
+    _write(report, chosen, output)
+    context.exit(EXIT_CODES[report.verdict])
+
+
+@cli.command("layers")
+@click.option("--format", "form", type=_Nearest(("text", "json")), default="text", show_default=True)
+def layers_command(form: str) -> None:
+    """List the layers with their forward pass and closed forms."""
+    from derive.report import catalogue
+    from derive.write.catalogue import catalogue_json, catalogue_text
+
+    click.echo((catalogue_json if form == "json" else catalogue_text)(catalogue()), nl=False)
+
+
+def _derive(layer: str, m: int | None, *, thorough: bool, stable: bool) -> Report:
+    from derive.derivation import derive
+    from derive.report import report
+
+    return report(derive(layer, m, thorough=thorough), stable=stable)
+
+
+def _format(form: str | None, output: str | None) -> str:
+    """The format asked for, by name or by the ending of the file."""
+    if form is not None or output is None:
+        return form or "text"
+    ending = Path(output).suffix.lower()
+    if ending not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise OutputError(f"The ending of {output} names no format. Use one of {known}, or say --format.")
+    return ENDINGS[ending]
+
+
+def _check_target(target: Path) -> None:
+    """Before any work is done: whether the file can be written."""
+    folder = target.parent
+    if not folder.is_dir():
+        raise OutputError(f"There is no folder {folder} to write {target.name} into. Make it first, or choose another.")
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder. Give the name of a file in it.")
+    if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
+        raise OutputError(f"{target} can't be written: permission denied. Choose another place with -o.")
+
+
+def _write(report: Report, form: str, output: str | None) -> None:
+    if form == "pdf":
+        from derive.write.latex import latex
+        from derive.write.pdf import write_pdf
+
+        write_pdf(latex(report), Path(str(output)))
+    elif output is not None:
+        _replace(Path(output), _text(report, form))
+    elif form == "text":
+        _print(report)
+    else:
+        click.echo(_text(report, form), nl=False)
+
+
+def _print(report: Report) -> None:
+    from rich.console import Console
+
+    from derive.write.terminal import terminal
+
+    terminal(report, Console())
+
+
+def _text(report: Report, form: str) -> str:
+    return _writer(form)(report)
+
+
+def _writer(form: str) -> Callable[[Report], str]:
+    match form:
+        case "json":
+            from derive.write.json import json as writer
+        case "latex":
+            from derive.write.latex import latex as writer
+        case "markdown":
+            from derive.write.markdown import markdown as writer
+        case _:
+            from derive.write.terminal import plain as writer
+    return writer
+
+
+def _replace(target: Path, text: str) -> None:
+    """Writes the whole file or nothing: a temporary file beside it, then a rename."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{target} can't be written: {error.strerror}. Choose another place with -o.") from None
+
+
+def main() -> NoReturn:
+    """The console script."""
+    # A run is short, and SymPy's import alone makes a million objects: collecting them is a tenth of the time.
+    gc.disable()
+    _utf8()
+    try:
+        code = cli.main(prog_name="derive-bn", standalone_mode=False)
+        sys.stdout.flush()
+    except DeriveError as error:
+        code = _say(str(error), error.exit_code)
+    except click.ClickException as error:
+        code = _say(_sentence(error), 2)
+    except (KeyboardInterrupt, click.Abort):
+        code = _say("Interrupted. Nothing was written.", INTERRUPTED)
+    except BrokenPipeError:
+        # Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _say("The reader closed the pipe, so the output is incomplete.", CLOSED_PIPE)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sentence(error: click.ClickException) -> str:
+    """What is wrong and what to do, without click's usage lines."""
+    message = error.format_message().removeprefix("Invalid value for ")
+    _, found, rest = message.partition(": ")
+    said = rest if found and message.startswith("'-") else message
+    return said if said.rstrip(".?").count(". ") or said.endswith("?") else f"{said} See derive-bn --help."
+
+
+def _say(message: str, code: int) -> int:
+    print(f"derive-bn: {message}", file=sys.stderr)  # noqa: T201 -- the one place that speaks to the user on errors
+    return code
+
+
+def _utf8() -> None:
+    """Mathematics needs more than ASCII: where the terminal's encoding is smaller, the rest is written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

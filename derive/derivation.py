@@ -1,0 +1,372 @@
+"""A layer's whole derivation: local partials, adjoints, simplification, closed forms, each step judged by the kernel.
+
+This is where the rooms meet: the graph and reverse mode make the steps, `closed_form` finds the short form, the kernel
+judges every line, `explicit` and `numeric` are further routes to the same gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
+
+from sympy import Expr, IndexedBase, Mul, S, Sum, Symbol
+from sympy.core.parameters import distribute
+
+from derive.backward import Adjoint, LocalPartial, adjoint_of, adjoints, local_partials
+from derive.closed_form import Identity, compact, known_sums_put_in, operations
+from derive.errors import SizeError
+from derive.explicit import spell_out
+from derive.graph import LOSS, Graph, build
+from derive.indices import indices_of, name_of, put_in, relabel
+from derive.kernel import Kernel, Verdict, partial
+from derive.kernel.verdict import Proved, Refuted
+from derive.layers import load
+from derive.layers.layer import Assignment, Gradient, Layer, Quantity
+from derive.notation import Notation
+
+if TYPE_CHECKING:
+    from derive.numeric.crosscheck import NumericCheck
+    from derive.numeric.functions import Functions
+
+__all__ = ["Check", "ClosedForm", "Derivation", "Reason", "Step", "derive", "worst"]
+
+LARGEST_SPELLED_OUT = 16
+LARGEST_SIZE = 1_000_000
+T = TypeVar("T")
+ORDER = ("proved", "undecided", "refuted")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """An identity that a step used, with the kernel's verdict on the identity itself."""
+
+    identity: Identity
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the derivation: `target` = `value`, by `rule`. `part` is the section it stands in."""
+
+    target: Quantity
+    value: Expr
+    rule: str
+    part: str
+    verdict: Verdict
+    because: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """The form that was found for ∂L/∂`of`, the layer's stated one, and whether they are equal.
+
+    `because` holds the identities without which chain rule and stated form would differ; `operations` counts those of
+    the staged and of the found form, equal parts once.
+    """
+
+    of: Quantity
+    found: Expr
+    stated: Expr
+    verdict: Verdict
+    because: tuple[Reason, ...]
+    operations: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One route to the closed forms: what it compared, the verdict of its worst case, and the time it took.
+
+    `verdicts` has one entry for each gradient or element; empty where the route was not taken, `detail` says why.
+    """
+
+    name: str
+    detail: str
+    verdicts: tuple[tuple[str, Verdict], ...]
+    seconds: float
+
+
+def derive(layer: Layer | str, m: int | None = None, *, thorough: bool = False) -> Derivation:
+    """The derivation of a layer, given by name or as a `Layer`.
+
+    `m` fixes the batch size for the spelled-out route and the numerical check; without it everything is for every m.
+    Raises `UnknownLayerError`, `LayerError` or `SizeError`.
+    """
+    return Derivation(load(layer) if isinstance(layer, str) else layer, m, thorough=thorough)
+
+
+class Derivation:
+    """A layer, derived and judged. Everything is worked out when it is first asked for."""
+
+    def __init__(self, layer: Layer, m: int | None = None, *, thorough: bool = False) -> None:
+        if m is not None and not 1 <= m <= LARGEST_SIZE:
+            raise SizeError(f"m = {m} is not a batch size from 1 to {LARGEST_SIZE}. Leave m out for the proof of every m.")
+        self.layer, self.m, self.thorough = layer, m, thorough
+        self.graph: Graph = build(layer)
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.layer.name}, m = {self.m or 'every'}>"
+
+    def _repr_latex_(self) -> str:
+        rows = (f"{self.notation.latex(adjoint_of(self.graph.nodes[name_of(c.of)]))} &= {self.notation.latex(c.found)}" for c in self.closed_forms)
+        return r"$$\begin{aligned}" + r"\\".join(rows) + r"\end{aligned}$$"
+
+    # --- what is derived -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def notation(self) -> Notation:
+        """Prints this layer's formulas: knows how many indices each of its names has."""
+        ranks: dict[str, int] = {node.name: len(node.shape) for node in self.graph.nodes.values()}
+        return Notation({**ranks, LOSS: 0})
+
+    @cached_property
+    def partials(self) -> tuple[LocalPartial, ...]:
+        """The local partial derivatives, one for each edge of the graph."""
+        return _undistributed(lambda: local_partials(self.graph))
+
+    @cached_property
+    def adjoints(self) -> tuple[Adjoint, ...]:
+        """The adjoints by the chain rule, before any simplification."""
+        return _undistributed(lambda: adjoints(self.graph, self.partials))
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The kernel under this layer's definitions, in which an adjoint is the derivative of L itself."""
+        return Kernel(_definitions(self.graph, self.partials, self.adjoints))
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every line, in order: local partials, adjoints, then the simplification of each gradient."""
+        return _undistributed(lambda: (*self._partial_steps(), *self._adjoint_steps(), *self._gradient_steps()))
+
+    @cached_property
+    def closed_forms(self) -> tuple[ClosedForm, ...]:
+        """The form found for each gradient beside the stated one."""
+        return _undistributed(lambda: tuple(self._closed_form(claim) for claim in self.layer.gradients))
+
+    @cached_property
+    def staged(self) -> tuple[Assignment, ...]:
+        """Reverse mode as a program: the adjoints in order, down to the upstream gradient, identities not used."""
+        values = {name_of(self._upstream.target): self._upstream}
+        return _undistributed(
+            lambda: tuple(Assignment(one.target, put_in(one.value, values)) for one in reversed_order(self.adjoints, self.graph))
+        )
+
+    def numpy(self) -> Functions:
+        """Forward pass, closed-form and staged backward pass as NumPy functions of whole arrays."""
+        from derive.numeric.functions import functions
+
+        return functions(self.graph, self.staged, self.layer.gradients)
+
+    # --- what is checked -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """The three exact routes. The fourth, NumPy, is `numeric`."""
+        return _undistributed(lambda: (self._chain_rule_check(), self._total_derivative_check(), self._spelled_out_check()))
+
+    @cached_property
+    def numeric(self) -> tuple[NumericCheck, ...]:
+        """The closed forms in NumPy against every oracle there is."""
+        from derive.numeric.crosscheck import crosscheck
+
+        return crosscheck(self.graph, self.staged, self.layer.gradients, self.m, thorough=self.thorough)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Every verdict of the kernel in this derivation."""
+        steps = (verdict for step in self.steps for verdict in (step.verdict, *(r.verdict for r in step.because)))
+        forms = (form.verdict for form in self.closed_forms)
+        routes = (verdict for check in self.checks for _, verdict in check.verdicts)
+        return (*steps, *forms, *routes)
+
+    @property
+    def verdict(self) -> str:
+        """"proved", "undecided", "refuted", or "failed" where only a numerical check did not pass."""
+        label = worst(self.verdicts)
+        return "failed" if label == ORDER[0] and not all(check.passed for check in self.numeric) else label
+
+    # --- how -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _summed(self) -> tuple[str, ...]:
+        """The intermediates that are sums, such as μ and σ²."""
+        return tuple(node.name for node in self.graph.intermediates if node.value.has(Sum))
+
+    @cached_property
+    def _upstream(self) -> Assignment:
+        return Assignment(adjoint_of(self.graph.output), upstream_of(self.graph))
+
+    def _judge(self, target: Quantity, value: Expr, rule: str, part: str, identities: Iterable[Identity] = ()) -> Step:
+        because = tuple(Reason(one, self.kernel.decide(one.left, one.right)) for one in identities)
+        return Step(target, value, rule, part, self.kernel.decide(target, value), because)
+
+    def _partial_steps(self) -> Iterable[Step]:
+        for one in self.partials:
+            rule = ", ".join(one.rules) + ("; 0 off the diagonal" if one.diagonal else "")
+            yield self._judge(one.target, one.value, rule, "local partials")
+
+    def _adjoint_steps(self) -> Iterable[Step]:
+        for one in self.adjoints:
+            paths = f"chain rule through {', '.join(one.paths)}"
+            yield self._judge(one.target, one.chain, paths, "adjoints")
+            if one.value != one.chain:
+                yield self._judge(one.target, one.value, "local partials put in", "adjoints")
+            line = self._simple[one.target]
+            if line.value != one.value:
+                yield self._judge(one.target, line.value, line.rule, "adjoints", line.identities)
+
+    @cached_property
+    def _simple(self):  # type: ignore[no-untyped-def]
+        """Each adjoint with the sums that are known put in: the second term of ∂L/∂μ goes here."""
+        return {
+            one.target: known_sums_put_in(one.value, self.graph, self.kernel.equal, indices_of(one.target))
+            for one in self.adjoints
+        }
+
+    def _gradient_steps(self) -> Iterable[Step]:
+        for claim in self.layer.gradients:
+            target = self._target(claim)
+            for line in self._lines[target]:
+                yield self._judge(target, line.value, line.rule, "simplification", line.identities)
+
+    @cached_property
+    def _lines(self):  # type: ignore[no-untyped-def]
+        return {target: self._simplified(target) for target in map(self._target, self.layer.gradients)}
+
+    def _target(self, claim: Gradient) -> Quantity:
+        return adjoint_of(self.graph.nodes[name_of(claim.of)])
+
+    def _simplified(self, target: Quantity):  # type: ignore[no-untyped-def]
+        return compact(self._written_out(target), self.graph, self.kernel.equal, indices_of(target))
+
+    def _written_out(self, target: Quantity) -> Expr:
+        """The gradient by the chain rule alone, written out down to the upstream gradient."""
+        values = {name_of(one.target): Assignment(one.target, self._simple[one.target].value) for one in self.adjoints}
+        values[name_of(self._upstream.target)] = self._upstream
+        expr, names = target, set(values)
+        while any(name_of(q) in names for q in quantities(expr)):
+            expr = put_in(expr, values)
+        return relabel(expr, frozenset(indices_of(target)))
+
+    def _closed_form(self, claim: Gradient) -> ClosedForm:
+        target = self._target(claim)
+        start, lines = self._written_out(target), self._lines[target]
+        found = lines[-1].value if lines else start
+        verdict = self.kernel.decide(found, claim.value)
+        return ClosedForm(
+            claim.of, found, claim.value, verdict, self._because(target, claim), (operations(start), operations(found))
+        )
+
+    def _because(self, target: Quantity, claim: Gradient) -> tuple[Reason, ...]:
+        """Why chain rule and stated form agree: the sums whose definitions were needed."""
+        chain = self._unsimplified(target)
+        verdict = self.kernel.decide(chain, claim.value, explain=self._summed)
+        used = verdict.used if isinstance(verdict, Proved) else ()
+        identities = (identity_of(self.graph, name) for name in used)
+        return tuple(Reason(one, self.kernel.decide(one.left, one.right)) for one in identities)
+
+    def _unsimplified(self, target: Quantity) -> Expr:
+        """Like `_written_out`, with no identity used on the way."""
+        values = {name_of(one.target): one.assignment for one in self.adjoints}
+        values[name_of(self._upstream.target)] = self._upstream
+        expr, names = target, set(values)
+        while any(name_of(q) in names for q in quantities(expr)):
+            expr = put_in(expr, values)
+        return expr
+
+    # --- the routes ----------------------------------------------------------------------------------------------
+
+    def _chain_rule_check(self) -> Check:
+        start = perf_counter()
+        verdicts = tuple(
+            (str(claim.of), self.kernel.decide(self._unsimplified(self._target(claim)), claim.value))
+            for claim in self.layer.gradients
+        )
+        return Check("closed form = chain rule over the graph", "every m", verdicts, perf_counter() - start)
+
+    def _total_derivative_check(self) -> Check:
+        start = perf_counter()
+        kernel = Kernel(_definitions(self.graph, (), ()))
+        verdicts = tuple(
+            (str(claim.of), kernel.decide(partial(Symbol(LOSS), claim.of), claim.value)) for claim in self.layer.gradients
+        )
+        return Check("closed form = total derivative by the kernel", "every m", verdicts, perf_counter() - start)
+
+    def _spelled_out_check(self) -> Check:
+        name, start = "closed form = SymPy's derivative of L(x_1 … x_m)", perf_counter()
+        if self.m is None or not self.graph.sizes:
+            return Check(name, "not taken: it needs a given m; the proofs above hold for every m", (), 0.0)
+        if self.m > LARGEST_SPELLED_OUT:
+            why = f"not taken: m = {self.m} is above {LARGEST_SPELLED_OUT}; the proofs above hold for every m"
+            return Check(name, why, (), 0.0)
+        out = spell_out(self.graph, dict.fromkeys(self.graph.sizes, self.m))
+        kernel = Kernel(out.sums)
+        verdicts = tuple((element.of.name, kernel.decide(element.derivative, element.claim)) for element in out.elements)
+        return Check(name, f"m = {self.m}, all {len(verdicts)} elements", verdicts, perf_counter() - start)
+
+
+def worst(verdicts: Iterable[Verdict]) -> str:
+    """The label of the worst verdict; that of a proof if there is none."""
+    return max((verdict.label for verdict in verdicts), key=ORDER.index, default=ORDER[0])
+
+
+def upstream_of(graph: Graph) -> Quantity:
+    """The upstream gradient at the output's own indices."""
+    base, output = graph.layer.upstream, graph.output
+    return base[output.indices] if output.shape else Symbol(base.label.name)
+
+
+def quantities(expr: Expr) -> set[Quantity]:
+    """The symbols and indexed quantities that `expr` reads."""
+    from sympy import Indexed
+
+    bases = {base.label for base in expr.atoms(IndexedBase)}
+    return {q for q in expr.atoms(Symbol, Indexed) if q not in bases}
+
+
+def reversed_order(done: tuple[Adjoint, ...], graph: Graph) -> tuple[Adjoint, ...]:
+    """The adjoints so that each reads only earlier ones: intermediates from the last, then inputs."""
+    return tuple(sorted(done, key=lambda one: graph.nodes[name_of(one.of)].value is None))
+
+
+def identity_of(graph: Graph, name: str) -> Identity:
+    """What the definition of a summed intermediate says about sums: Σ (x_j − μ) = 0, Σ (x_j − μ)² = m σ²."""
+    node = graph.nodes[name]
+    sums = [part for part in Mul.make_args(node.value) if isinstance(part, Sum)]
+    rest = Mul(*(part for part in Mul.make_args(node.value) if part not in sums))
+    if len(sums) != 1 or rest.has(Sum):
+        return Identity(node.target, node.value)
+    (total,) = sums
+    count = Mul(*(high for _, _, high in total.limits))
+    if rest * count == 1 and total.function in quantities(total.function):
+        return Identity(Sum(total.function - node.target, *total.limits), S.Zero)
+    return Identity(total, node.target / rest)
+
+
+def _definitions(
+    graph: Graph, partials: tuple[LocalPartial, ...], done: tuple[Adjoint, ...]
+) -> tuple[tuple[Expr, Expr], ...]:
+    """The kernel's problem: the forward pass, L = Σ g y, and every derivative's name as that derivative.
+
+    Only g = ∂L/∂y enters a first derivative, so the linear loss Σ g y stands for every other.
+    """
+    output, loss = graph.output, Symbol(LOSS)
+    weighted = upstream_of(graph) * output.target
+    limits = [(index, 1, size) for index, size in zip(output.indices, output.shape, strict=True)]
+    names = {node.name for node in graph.intermediates}
+    return (
+        *((node.target, node.value) for node in graph.intermediates),
+        (loss, Sum(weighted, *limits) if limits else weighted),
+        (adjoint_of(output), upstream_of(graph)),
+        *((one.target, partial(loss, one.of)) for one in done),
+        *((one.target, partial(one.of, one.wrt, names - {name_of(one.of)})) for one in partials),
+    )
+
+
+def _undistributed(work: Callable[[], T]) -> T:
+    """Runs `work` with SymPy leaving 2·(a + b) as it is: brackets of the forward pass are to stay whole."""
+    with distribute(False):
+        return work()

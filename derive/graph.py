@@ -1,0 +1,155 @@
+"""The computation graph of a forward pass: named intermediates in order, assigned once, shapes checked.
+
+Promises: every name is defined before its use and once, every tensor is read with as many indices as it has and each
+index runs over one size only. What is built here is what `backward` differentiates; nothing is simplified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sympy import Expr, Indexed, IndexedBase, Sum, Symbol
+
+from derive.errors import LayerError
+from derive.indices import indices_of, name_of
+from derive.layers.layer import Layer, Quantity
+
+__all__ = ["LOSS", "Graph", "Node", "build"]
+
+LOSS = "L"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An input (`value` is None) or an intermediate: its target with free indices, their sizes, and what it reads."""
+
+    target: Quantity
+    value: Expr | None
+    shape: tuple[Expr, ...]
+    reads: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return name_of(self.target)
+
+    @property
+    def indices(self) -> tuple[Symbol, ...]:
+        return indices_of(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The nodes of a layer by name, inputs first, then intermediates in the order of the forward pass."""
+
+    layer: Layer
+    nodes: dict[str, Node]
+
+    @property
+    def output(self) -> Node:
+        return self.nodes[name_of(self.layer.output)]
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes.values() if node.value is None)
+
+    @property
+    def intermediates(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes.values() if node.value is not None)
+
+    def users(self, name: str) -> tuple[Node, ...]:
+        """The intermediates that read `name` directly, in the order of the forward pass."""
+        return tuple(node for node in self.intermediates if name in node.reads)
+
+    @property
+    def sizes(self) -> tuple[Symbol, ...]:
+        """The symbolic sizes, in the order they are met."""
+        shapes = (size for node in self.nodes.values() for size in node.shape)
+        return tuple(dict.fromkeys(size for size in shapes if isinstance(size, Symbol)))
+
+
+def build(layer: Layer) -> Graph:
+    """The checked graph of a layer. Raises `LayerError` naming the line that is wrong."""
+    nodes: dict[str, Node] = {}
+    for target in layer.inputs:
+        _add(nodes, Node(target, None, _shape(target), ()))
+    for assignment in layer.forward:
+        _add(nodes, _intermediate(assignment.target, assignment.value, nodes))
+    graph = Graph(layer, nodes)
+    _check_claims(graph)
+    return graph
+
+
+def _add(nodes: dict[str, Node], node: Node) -> None:
+    if node.name == LOSS:
+        raise LayerError(f"{LOSS} is the loss and can't name a quantity of the layer. Choose another name.")
+    if node.name in nodes:
+        raise LayerError(f"{node.name} is assigned twice. Give the second one a name of its own.")
+    nodes[node.name] = node
+
+
+def _shape(target: Quantity) -> tuple[Expr, ...]:
+    if not isinstance(target, Indexed):
+        return ()
+    if target.base.shape is None:
+        raise LayerError(f"{target.base} has no shape. Declare it with tensor({str(target.base)!r}, size).")
+    return tuple(target.base.shape)
+
+
+def _intermediate(target: Quantity, value: Expr, nodes: dict[str, Node]) -> Node:
+    shape = _shape(target)
+    if len(set(indices_of(target))) != len(shape):
+        raise LayerError(f"{target} repeats an index. Use a letter of its own for each axis.")
+    ranges = dict(zip(indices_of(target), shape, strict=True))
+    reads = tuple(dict.fromkeys(_reads(value, ranges, target, nodes)))
+    return Node(target, value, shape, reads)
+
+
+def _reads(value: Expr, ranges: dict[Symbol, Expr], target: Quantity, nodes: dict[str, Node]) -> Iterator[str]:
+    """The names `value` reads, after checking each against its definition and each index against its range."""
+    if isinstance(value, Sum):
+        for bound, low, high in value.limits:
+            if low != 1:
+                raise LayerError(f"In {target} the sum over {bound} starts at {low}. Sums start at 1.")
+            ranges = {**ranges, bound: high}
+        yield from _reads(value.function, ranges, target, nodes)
+    elif isinstance(value, Indexed):
+        _check_indices(value, ranges, target)
+        yield _known(value, target, nodes)
+    elif isinstance(value, IndexedBase):
+        raise LayerError(f"In {target}, {value} has no index. Write {value}[i].")
+    elif isinstance(value, Symbol):
+        if value not in ranges and not value.is_integer:
+            yield _known(value, target, nodes)
+    else:
+        for arg in value.args:
+            yield from _reads(arg, ranges, target, nodes)
+
+
+def _known(read: Quantity, target: Quantity, nodes: dict[str, Node]) -> str:
+    name = name_of(read)
+    if name not in nodes:
+        raise LayerError(f"{target} reads {name}, which is not defined before it. Add it to the inputs or move its line up.")
+    if len(indices_of(read)) != len(nodes[name].shape):
+        raise LayerError(f"{target} reads {read}, but {name} has {len(nodes[name].shape)} indices.")
+    return name
+
+
+def _check_indices(read: Indexed, ranges: dict[Symbol, Expr], target: Quantity) -> None:
+    for index, size in zip(read.indices, _shape(read), strict=True):
+        if index not in ranges:
+            raise LayerError(f"In {target} the index {index} of {read} is neither an index of {target} nor summed over.")
+        if ranges[index] != size:
+            raise LayerError(f"In {target} the index {index} runs to {ranges[index]}, but {read.base} has size {size} there.")
+
+
+def _check_claims(graph: Graph) -> None:
+    """Claims may read inputs, intermediates and the upstream gradient, with the indices of what they are the gradient of."""
+    output = graph.output
+    upstream = Node(graph.layer.upstream[output.indices] if output.shape else Symbol("g"), None, output.shape, ())
+    known = {**graph.nodes, upstream.name: upstream}
+    for claim in graph.layer.gradients:
+        if name_of(claim.of) not in graph.nodes:
+            raise LayerError(f"A gradient is claimed for {claim.of}, which is not a quantity of {graph.layer.name}.")
+        tuple(_reads(claim.value, dict(zip(indices_of(claim.of), _shape(claim.of), strict=True)), claim.of, known))
+

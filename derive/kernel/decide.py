@@ -1,0 +1,98 @@
+"""Is this equation true? The one place that says `Proved`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+
+from sympy import Expr, Pow, Rational
+
+from derive.kernel import polynomial as pl
+from derive.kernel.language import Definition, Unsupported, definitions, parts_of
+from derive.kernel.reduce import is_zero
+from derive.kernel.scope import Scope
+from derive.kernel.search import Question, agreement, find, question
+from derive.kernel.verdict import Proved, Refuted, Undecided, Verdict
+
+
+class Kernel:
+    """Decides equations under one set of definitions, (target, value) pairs such as (μ, (1/m) Σ x_j)."""
+
+    def __init__(self, pairs: Iterable[tuple[Expr, Expr]] = ()) -> None:
+        self._definitions: Mapping[str, Definition] = definitions(pairs)
+        self._scope = Scope(self._definitions)
+
+    def decide(self, left: Expr, right: Expr, *, explain: tuple[str, ...] = ()) -> Verdict:
+        """Whether `left` = `right` for every size, wherever no denominator is 0.
+
+        `explain` lists intermediates of which a `Proved` is to name those whose definitions it needed. Never raises
+        for an expression outside the class it decides: that is `Undecided`.
+        """
+        ask = question(left, right, self._definitions)
+        try:
+            equal = self._equal(ask, frozenset())
+        except Unsupported as reason:
+            return self._refuted(ask, str(reason))
+        if not equal:
+            return self._refuted(ask, "the two normal forms differ")
+        survey = agreement(ask)
+        if survey is None or not survey.agreed:
+            return Undecided("the normal forms are equal, but no point was found where both sides have a value")
+        note = "same on both sides" if left == right else "" if survey.nonzero else self._note(ask)
+        return Proved(self._used(ask, explain) if explain else (), conditions(ask), note)
+
+    def equal(self, left: Expr, right: Expr) -> bool:
+        """Whether the normal forms are equal: a hint for finding short forms, not a verdict."""
+        return self._equal_with(question(left, right, self._definitions), frozenset())
+
+    def _equal(self, ask: Question, opaque: frozenset[str]) -> bool:
+        left, right = (self._normal(ask, side, opaque) for side in (ask.left, ask.right))
+        return is_zero(self._scope, pl.subtract(left, right))
+
+    def _normal(self, ask: Question, side: Expr, opaque: frozenset[str] = frozenset()) -> pl.Poly:
+        env = {index: f"{index}:{self._scope.label(size)}" for index, size in ask.free}
+        return self._scope.poly(side, env, opaque)
+
+    def _refuted(self, ask: Question, reason: str) -> Verdict:
+        try:
+            counterexample, survey = find(ask)
+        except Unsupported as limit:
+            return Undecided(reason, str(limit))
+        if counterexample is not None:
+            return Refuted(counterexample)
+        evidence = f"equal at {survey.agreed} points" if survey.agreed else "no point was found where both have a value"
+        return Undecided(reason, evidence)
+
+    def _note(self, ask: Question) -> str:
+        return "both sides are 0" if is_zero(self._scope, self._normal(ask, ask.left)) else ""
+
+    def _used(self, ask: Question, candidates: tuple[str, ...]) -> tuple[str, ...]:
+        """The smallest set of candidates without whose definitions the sides would differ."""
+        for number in range(len(candidates) + 1):
+            for used in combinations(candidates, number):
+                if self._equal_with(ask, frozenset(candidates) - set(used)):
+                    return used
+        return candidates
+
+    def _equal_with(self, ask: Question, opaque: frozenset[str]) -> bool:
+        try:
+            return self._equal(ask, opaque)
+        except Unsupported:
+            return False
+
+
+def conditions(ask: Question) -> tuple[Expr, ...]:
+    """What is divided by on either side, as written, unless it is known to be positive."""
+    found = []
+    for side in (ask.left, ask.right):
+        for node in parts_of(side):
+            if isinstance(node, Pow) and isinstance(node.exp, Rational) and node.exp < 0 and not _positive(node.base):
+                found.append(node.base)
+    return tuple(dict.fromkeys(found))
+
+
+def _positive(base: Expr) -> bool:
+    return bool(base.is_positive)
+
+
+__all__ = ["Kernel", "conditions"]

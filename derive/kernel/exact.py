@@ -1,0 +1,326 @@
+"""Exact evaluation at a point: rational arithmetic, intervals where a root is irrational, dual numbers for derivatives.
+
+Shares nothing with the normal form: it walks the SymPy expression, adds up every sum element by element, and takes a
+`Partial` by carrying a tangent along. What it finds different is different.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, Sum, Symbol, exp, log
+
+from derive.kernel.language import Definition, Partial, Unsupported, name_of
+
+Place = tuple[str, tuple[int, ...]]
+Number = Any  # Fraction, an mpmath interval, or a Dual of one of them
+
+
+class Undefined(Exception):  # noqa: N818 -- a point to skip, not an error
+    """The expression has no value at this point: a division by 0, or a root of a negative number."""
+
+
+class Irrational(Exception):  # noqa: N818 -- a point to skip, or to treat with intervals
+    """A root or an exponential has no rational value at this point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Sizes and the values of everything that is not defined."""
+
+    sizes: Mapping[str, int]
+    values: Mapping[Place, Fraction]
+
+
+class Exact:
+    """Rational arithmetic, whole numbers as `int`; raises `Irrational` where it has to stop."""
+
+    @staticmethod
+    def number(value: Fraction) -> Number:
+        return value.numerator if value.denominator == 1 else value
+
+    @staticmethod
+    def power(base: Number, exponent: int) -> Number:
+        return base**exponent if exponent >= 0 else Fraction(base) ** exponent
+
+    @staticmethod
+    def root(value: Number, q: int) -> Number:
+        if value < 0:
+            raise Undefined
+        top, bottom = (_whole_root(part, q) for part in (value.numerator, value.denominator))
+        return Exact.number(Fraction(top, bottom))
+
+    @staticmethod
+    def exp(value: Number) -> Number:
+        if value:
+            raise Irrational
+        return 1
+
+    @staticmethod
+    def log(value: Number) -> Number:
+        if value <= 0:
+            raise Undefined
+        if value != 1:
+            raise Irrational
+        return 0
+
+    @staticmethod
+    def vanishes(value: Number) -> bool:
+        return bool(value == 0)
+
+
+class Interval:
+    """Interval arithmetic of mpmath, 60 digits wide; every result contains the true value."""
+
+    def __init__(self) -> None:
+        from mpmath import iv  # noqa: PLC0415 -- only needed where no rational point was found
+
+        iv.dps = 60
+        self.iv = iv
+
+    def number(self, value: Fraction) -> Number:
+        return self.iv.mpf(value.numerator) / value.denominator
+
+    @staticmethod
+    def power(base: Number, exponent: int) -> Number:
+        return base**exponent
+
+    def root(self, value: Number, q: int) -> Number:
+        if value.a < 0:
+            raise Undefined
+        return self.iv.sqrt(value) if q == 2 else self.iv.exp(self.log(value) / q)  # noqa: PLR2004 -- a square root
+
+    def exp(self, value: Number) -> Number:
+        return self.iv.exp(value)
+
+    def log(self, value: Number) -> Number:
+        if value.a <= 0:
+            raise Undefined
+        return self.iv.log(value)
+
+    @staticmethod
+    def vanishes(value: Number) -> bool:
+        return 0 in value
+
+
+Arithmetic = Exact | Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Dual:
+    """value + tangent·ε with ε² = 0."""
+
+    value: Number
+    tangent: Number
+
+    def __add__(self, other: Dual) -> Dual:
+        return Dual(self.value + other.value, self.tangent + other.tangent)
+
+    def __mul__(self, other: Dual) -> Dual:
+        return Dual(self.value * other.value, self.tangent * other.value + self.value * other.tangent)
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """Values of expressions at one point, under definitions. Intermediates are computed once each."""
+
+    definitions: Mapping[str, Definition]
+    point: Point
+    arithmetic: Arithmetic
+    _known: dict[Place, Number] = field(default_factory=dict)
+    _without_index: dict[Expr, Number] = field(default_factory=dict)
+
+    def value(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
+        """`expr` with the indices `at`. Raises `Undefined`, `Irrational`, or `Unsupported`."""
+        if at:
+            return self._value(expr, at)
+        if expr not in self._without_index:
+            self._without_index[expr] = self._value(expr, at)
+        return self._without_index[expr]
+
+    def _value(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
+        arithmetic = self.arithmetic
+        match expr:
+            case Rational():
+                return arithmetic.number(Fraction(expr.p, expr.q))
+            case Symbol() | Indexed():
+                return self._quantity(expr, at)
+            case Add():
+                return sum((self.value(arg, at) for arg in expr.args[1:]), self.value(expr.args[0], at))
+            case Mul():
+                return self._times(expr, at)
+            case exp():
+                return arithmetic.exp(self.value(expr.args[0], at))
+            case log():
+                return arithmetic.log(self.value(expr.args[0], at))
+            case Pow():
+                return self._power(self.value(expr.base, at), _exponent(expr))
+            case Sum():
+                terms = (self.value(expr.function, inner) for inner in self._ranges(expr, at))
+                return sum(terms, arithmetic.number(Fraction(0)))
+            case KroneckerDelta():
+                left, right = (self._index(side, at) for side in expr.args[:2])
+                return arithmetic.number(Fraction(left == right))
+            case Partial():
+                return _Tangent(self, expr, at).of(expr.of, at).tangent
+        raise Unsupported(f"{type(expr).__name__} can't be evaluated exactly")
+
+    def _times(self, expr: Mul, at: Mapping[Expr, int]) -> Number:
+        result = self.arithmetic.number(Fraction(1))
+        for arg in expr.args:
+            result = result * self.value(arg, at)
+        return result
+
+    def _power(self, base: Number, exponent: Fraction) -> Number:
+        if exponent < 0 and self.arithmetic.vanishes(base):
+            raise Undefined
+        if exponent.denominator != 1:
+            base = self.arithmetic.root(base, exponent.denominator)
+        return self.arithmetic.power(base, exponent.numerator)
+
+    def _ranges(self, expr: Sum, at: Mapping[Expr, int]) -> list[Mapping[Expr, int]]:
+        found: list[Mapping[Expr, int]] = [at]
+        for index, low, high in reversed(expr.limits):
+            start = 1 - int(low)  # a sum from 0 to m − 1 runs over the same elements
+            found = [
+                {**inner, index: element + start}
+                for inner in found
+                for element in range(int(low), self._whole(high, inner) + 1)
+            ]
+        return found
+
+    def _whole(self, expr: Expr, at: Mapping[Expr, int]) -> int:
+        value = Evaluator(self.definitions, self.point, Exact()).value(expr, at)
+        if value.denominator != 1:
+            raise Undefined
+        return int(value)
+
+    def place(self, expr: Expr, at: Mapping[Expr, int]) -> Place:
+        indices = expr.indices if isinstance(expr, Indexed) else ()
+        return name_of(expr), tuple(self._index(index, at) for index in indices)
+
+    @staticmethod
+    def _index(index: Expr, at: Mapping[Expr, int]) -> int:
+        if isinstance(index, Integer):
+            return int(index)
+        if index not in at:
+            raise Unsupported(f"the index {index}: only a letter or a number can stand there")
+        return at[index]
+
+    def _quantity(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
+        place = self.place(expr, at)
+        if place not in self._known:
+            self._known[place] = self._first(place)
+        return self._known[place]
+
+    def _first(self, place: Place) -> Number:
+        name, indices = place
+        defined = self.definitions.get(name)
+        if defined is not None:
+            return self.value(defined.value, dict(zip(defined.indices, indices, strict=True)))
+        if name in self.point.sizes and not indices:
+            return self.arithmetic.number(Fraction(self.point.sizes[name]))
+        if place not in self.point.values:
+            raise Undefined
+        return self.arithmetic.number(self.point.values[place])
+
+
+@dataclass(slots=True)
+class _Tangent:
+    """The derivative along one seed: the element of `wrt` at the point; held names and leaves are constants."""
+
+    plain: Evaluator
+    seed: Partial
+    at: Mapping[Expr, int]
+    _known: dict[Place, Dual] = field(default_factory=dict)
+
+    def of(self, expr: Expr, at: Mapping[Expr, int]) -> Dual:
+        zero = self.plain.arithmetic.number(Fraction(0))
+        match expr:
+            case Symbol() | Indexed():
+                return self._quantity(expr, at)
+            case Add():
+                return self._sum([self.of(arg, at) for arg in expr.args])
+            case Sum():
+                return self._sum([self.of(expr.function, inner) for inner in self.plain._ranges(expr, at)])
+            case Mul():
+                result = Dual(self.plain.arithmetic.number(Fraction(1)), zero)
+                for arg in expr.args:
+                    result = result * self.of(arg, at)
+                return result
+            case exp():
+                inner = self.of(expr.args[0], at)
+                value = self.plain.arithmetic.exp(inner.value)
+                return Dual(value, value * inner.tangent)
+            case log():
+                inner = self.of(expr.args[0], at)
+                return Dual(self.plain.arithmetic.log(inner.value), self._over(inner.tangent, inner.value))
+            case Pow():
+                return self._power(self.of(expr.base, at), _exponent(expr))
+            case Rational() | KroneckerDelta():
+                return Dual(self.plain.value(expr, at), zero)
+        raise Unsupported(f"the derivative of {type(expr).__name__} can't be evaluated exactly")
+
+    def _sum(self, parts: list[Dual]) -> Dual:
+        zero = self.plain.arithmetic.number(Fraction(0))
+        return sum(parts, Dual(zero, zero))
+
+    def _over(self, top: Number, bottom: Number) -> Number:
+        return top * self.plain._power(bottom, Fraction(-1))
+
+    def _power(self, base: Dual, exponent: Fraction) -> Dual:
+        value = self.plain._power(base.value, exponent)
+        if self.plain.arithmetic.vanishes(base.value) and exponent < 1:
+            raise Undefined
+        slope = self.plain._power(base.value, exponent - 1) if exponent != 1 else self.plain.arithmetic.number(Fraction(1))
+        return Dual(value, slope * base.tangent * self.plain.arithmetic.number(exponent))
+
+    def _quantity(self, expr: Expr, at: Mapping[Expr, int]) -> Dual:
+        place = self.plain.place(expr, at)
+        if place not in self._known:
+            self._known[place] = self._first(place)
+        return self._known[place]
+
+    def _first(self, place: Place) -> Dual:
+        name, indices = place
+        target = self.plain.place(self.seed.wrt, self.at)
+        defined = self.plain.definitions.get(name)
+        if defined is not None and name != target[0] and name not in self.seed.held:
+            return self.of(defined.value, dict(zip(defined.indices, indices, strict=True)))
+        tangent = self.plain.arithmetic.number(Fraction(place == target))
+        known = self.plain._known
+        if place not in known:
+            known[place] = self.plain._first(place)
+        return Dual(known[place], tangent)
+
+
+def _exponent(expr: Pow) -> Fraction:
+    if not isinstance(expr.exp, Rational):
+        raise Unsupported(f"a power with the exponent {expr.exp}")
+    return Fraction(expr.exp.p, expr.exp.q)
+
+
+def _whole_root(number: int, q: int) -> int:
+    """The q-th root of a natural number. Raises `Irrational` if it is not one."""
+    guess = round(number ** (1 / q)) if number < 1 << 52 else _bisected(number, q)
+    for candidate in (guess - 1, guess, guess + 1):
+        if candidate >= 0 and candidate**q == number:
+            return candidate
+    raise Irrational
+
+
+def _bisected(number: int, q: int) -> int:
+    low, high = 0, 1 << (number.bit_length() // q + 1)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if middle**q <= number else (low, middle - 1)
+    return low
+
+
+def elements(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Every index tuple of a tensor of that shape, counted from 1."""
+    return list(product(*(range(1, length + 1) for length in shape)))

@@ -1,0 +1,83 @@
+"""What the kernel is asked about: SymPy expressions, definitions, and derivatives as expressions.
+
+Indices run from 1 to a size; a sum is `Sum(body, (j, 1, m))`; δ_ij is SymPy's `KroneckerDelta`. `Partial` is the one
+addition, because a SymPy `Derivative` neither knows which intermediates are held fixed nor survives bound indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sympy import Expr, Indexed, Symbol, Tuple
+
+__all__ = ["Definition", "Partial", "Unsupported", "definitions", "name_of", "partial", "parts_of"]
+
+
+class Unsupported(Exception):  # noqa: N818 -- a reason to stay undecided, not an error of the user's
+    """Outside the class of expressions the kernel decides. The message is the reason of an `Undecided`."""
+
+
+class Partial(Expr):
+    """∂of/∂wrt with the quantities named in `held` kept fixed; total when `held` is empty.
+
+    `of` and `wrt` are quantities (Symbol or Indexed). The derivative goes through every definition between the two,
+    except those of `wrt` and of the held names.
+    """
+
+    is_commutative = True
+
+    @property
+    def of(self) -> Expr:
+        return self.args[0]
+
+    @property
+    def wrt(self) -> Expr:
+        return self.args[1]
+
+    @property
+    def held(self) -> frozenset[str]:
+        return frozenset(symbol.name for symbol in self.args[2])
+
+
+def partial(of: Expr, wrt: Expr, held: Iterable[str] = ()) -> Partial:
+    """∂of/∂wrt. Raises `Unsupported` unless both are quantities."""
+    if not all(isinstance(side, Symbol | Indexed) for side in (of, wrt)):
+        raise Unsupported(f"a derivative of {of} by {wrt}: both must be names")
+    return Partial(of, wrt, Tuple(*(Symbol(name) for name in sorted(held))))
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`name[indices] = value`, the indices running over `shape` (None where it is not known)."""
+
+    name: str
+    indices: tuple[Symbol, ...]
+    shape: tuple[Expr | None, ...]
+    value: Expr
+
+
+def name_of(quantity: Expr) -> str:
+    return str((quantity.base.label if isinstance(quantity, Indexed) else quantity).name)
+
+
+def parts_of(*exprs: Expr) -> list[Expr]:
+    """Every distinct sub-expression, an expression before its parts. Shared parts are visited once."""
+    found: dict[Expr, None] = {}
+    waiting = list(reversed(exprs))
+    while waiting:
+        expr = waiting.pop()
+        if expr not in found:
+            found[expr] = None
+            waiting.extend(reversed(expr.args))
+    return list(found)
+
+
+def definitions(pairs: Iterable[tuple[Expr, Expr]]) -> Mapping[str, Definition]:
+    """Definitions by name from (target, value) pairs such as (x̂[i], (x[i] − μ)/√(σ²+ε))."""
+    table = {}
+    for target, value in pairs:
+        indices = tuple(target.indices) if isinstance(target, Indexed) else ()
+        shape = (target.base.shape if indices else None) or (None,) * len(indices)
+        table[name_of(target)] = Definition(name_of(target), indices, tuple(shape), value)
+    return table

@@ -1,0 +1,306 @@
+"""The smallest exact point at which two expressions differ.
+
+Sizes are tried from the smallest; at each a few seeded points of small whole numbers are drawn, every root is made
+rational by choosing the parameter that is added under it (ε = r² − σ²), and a point that separates the two sides is
+shrunk one value at a time. If no rational point separates them, intervals are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+from random import Random
+
+from sympy import Add, Expr, Indexed, Pow, Rational, Sum, Symbol
+
+from derive.kernel.exact import (
+    Arithmetic,
+    Evaluator,
+    Exact,
+    Interval,
+    Irrational,
+    Number,
+    Place,
+    Point,
+    Undefined,
+    elements,
+)
+from derive.kernel.language import Definition, name_of, parts_of
+from derive.kernel.verdict import Counterexample
+
+Values = dict[Place, Fraction]
+LARGEST_SIZE = 4
+DRAWS = 10
+ROOTS = tuple(sorted((Fraction(a, b) for a in range(1, 40) for b in (1, 2, 3)), key=lambda r: (r.denominator * r.numerator, r)))
+SMALL = tuple(Fraction(value) for value in (0, 1, -1, 2, -2, 3, -3))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Two sides, and all that is needed to evaluate them: definitions, leaves, and the sizes of the free indices."""
+
+    left: Expr
+    right: Expr
+    definitions: Mapping[str, Definition]
+    sizes: tuple[str, ...]
+    leaves: tuple[Expr, ...]
+    free: tuple[tuple[Symbol, Expr], ...]
+    roots: tuple[tuple[Expr, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Both sides at one element of the free indices."""
+
+    at: Mapping[Expr, int]
+    left: Fraction
+    right: Fraction
+
+
+@dataclass(slots=True)
+class Survey:
+    """What the search met: how many points agreed, whether any side was not 0, which points needed intervals."""
+
+    agreed: int = 0
+    nonzero: bool = False
+    irrational: list[Point] = field(default_factory=list)
+
+
+def question(left: Expr, right: Expr, definitions: Mapping[str, Definition]) -> Question:
+    """Everything `left` and `right` reach through the definitions."""
+    reached = _reachable((left, right), definitions)
+    quantities = [node for node in parts_of(*reached) if isinstance(node, Symbol | Indexed)]
+    bases = {q.base.label for q in quantities if isinstance(q, Indexed)}
+    sizes = {q for q in quantities if isinstance(q, Symbol) and q.is_integer and q.is_positive}
+    leaves = {}
+    for quantity in quantities:
+        plain = isinstance(quantity, Symbol) and not quantity.is_integer and quantity not in bases
+        if (plain or isinstance(quantity, Indexed)) and name_of(quantity) not in definitions:
+            leaves[name_of(quantity)] = quantity
+    return Question(
+        left,
+        right,
+        definitions,
+        tuple(sorted(size.name for size in sizes)),
+        tuple(leaves[name] for name in sorted(leaves)),
+        free_indices((left, right)),
+        tuple(dict.fromkeys(root for expr in reversed(reached) for root in _roots(expr))),
+    )
+
+
+def _reachable(sides: tuple[Expr, ...], definitions: Mapping[str, Definition]) -> list[Expr]:
+    """The sides, then the values they read, each before what it is made of."""
+    reached, waiting, seen = list(sides), list(sides), set()
+    while waiting:
+        for node in parts_of(waiting.pop(0)):
+            if isinstance(node, Symbol | Indexed) and name_of(node) in definitions and name_of(node) not in seen:
+                seen.add(name_of(node))
+                reached.append(definitions[name_of(node)].value)
+                waiting.append(reached[-1])
+    return reached
+
+
+def _roots(expr: Expr) -> list[tuple[Expr, int]]:
+    powers = [node for node in parts_of(expr) if isinstance(node, Pow) and isinstance(node.exp, Rational)]
+    return [(node.base, int(node.exp.q)) for node in powers if node.exp.q != 1]
+
+
+def free_indices(sides: tuple[Expr, ...]) -> tuple[tuple[Symbol, Expr], ...]:
+    """The free indices of the sides with their sizes, from the shapes of the tensors they stand in."""
+    free = set().union(*(side.free_symbols for side in sides))
+    found: dict[Symbol, Expr] = {}
+    for node in parts_of(*sides):
+        if isinstance(node, Indexed) and node.base.shape is not None:
+            for index, size in zip(node.indices, node.base.shape, strict=False):
+                if isinstance(index, Symbol) and index in free:
+                    found.setdefault(index, size)
+    return tuple(found.items())
+
+
+def find(ask: Question) -> tuple[Counterexample | None, Survey]:
+    """The smallest separating point found, and what was seen on the way. The same for the same question."""
+    survey = Survey()
+    for sizes in _sizes(ask.sizes):
+        for draw in range(DRAWS):
+            values = _solved(ask, sizes, _drawn(ask, sizes, draw))
+            if values is not None and _separates(ask, sizes, values, survey):
+                return _report(ask, sizes, _shrunk(ask, sizes, values)), survey
+    return _with_intervals(ask, survey), survey
+
+
+def agreement(ask: Question) -> Survey | None:
+    """A check on a proof: at least one drawn point with a size above 1 where both sides have a value, and none where
+    the values differ (None if there is one)."""
+    survey = Survey()
+    for sizes in _sizes(ask.sizes, smallest=2):
+        for draw in range(DRAWS):
+            values = _solved(ask, sizes, _drawn(ask, sizes, draw))
+            if values is not None and _separates(ask, sizes, values, survey):
+                return None
+            if survey.agreed:
+                return survey
+    if not survey.agreed and _with_intervals(ask, survey) is not None:
+        return None
+    return survey
+
+
+def _sizes(names: tuple[str, ...], smallest: int = 1) -> Iterator[dict[str, int]]:
+    """Sizes from the smallest: by their largest, then by their sum."""
+    choices = product(range(smallest, LARGEST_SIZE + 1), repeat=len(names))
+    for lengths in sorted(choices, key=lambda t: (max(t, default=0), sum(t), t)):
+        yield dict(zip(names, lengths, strict=True))
+
+
+def _drawn(ask: Question, sizes: Mapping[str, int], draw: int) -> Values:
+    """Small whole numbers for every leaf. Later draws are larger; some give every slice the same multiset of values."""
+    random = Random(f"{draw} {sorted(sizes.items())}")  # noqa: S311 -- reproducible, nothing secret
+    reach = 2 + draw
+    values: Values = {}
+    whole = Evaluator(ask.definitions, Point(sizes, {}), Exact())
+    for leaf in ask.leaves:
+        shape = tuple(int(whole.value(length, {})) for length in _shape(leaf))
+        row = [random.randint(-reach, reach) for _ in range(max(shape, default=1))]
+        for place in elements(shape):
+            if len(shape) > 1 and draw % 3:
+                length = shape[-1] if draw % 3 == 1 else shape[0]
+                number = row[sum(place) % length]
+            else:
+                number = random.randint(-reach, reach)
+            values[name_of(leaf), place] = Fraction(abs(number) or 1) if leaf.is_positive else Fraction(number)
+    return values
+
+
+def _shape(leaf: Expr) -> tuple[Expr, ...]:
+    return tuple(leaf.base.shape or ()) if isinstance(leaf, Indexed) else ()
+
+
+def _solved(ask: Question, sizes: Mapping[str, int], values: Values) -> Values | None:
+    """`values` with every root made rational by the parameter added under it; None where the point is no use.
+
+    Roots that can't be helped are left as they are: the evaluation then says `Irrational`.
+    """
+    solved, pinned = dict(values), set()
+    for base, q in ask.roots:
+        parameter = _parameter(ask, base)
+        if parameter is None or parameter.name in pinned:
+            continue
+        place = (parameter.name, ())
+        rests = _rests(ask, sizes, solved, base, place)
+        if rests is None or len(rests) != 1:
+            continue
+        (rest,) = rests
+        positive = bool(parameter.is_positive)
+        chosen = next((r for r in ROOTS if r**q > rest or (not positive and r**q == rest)), None)
+        if chosen is None:
+            return None
+        solved[place] = chosen**q - rest
+        pinned.add(parameter.name)
+    return solved
+
+
+def _parameter(ask: Question, base: Expr) -> Symbol | None:
+    """A leaf without indices that is a term of `base`, positive ones first."""
+    terms = [t for t in Add.make_args(base) if isinstance(t, Symbol) and t in ask.leaves and not t.is_integer]
+    terms = [term for term in terms if sum(term in other.free_symbols for other in base.args) == 1]
+    return min(terms, key=lambda term: (not term.is_positive, term.name), default=None)
+
+
+def _rests(
+    ask: Question, sizes: Mapping[str, int], values: Values, base: Expr, place: Place
+) -> set[Fraction] | None:
+    """The values of `base` without its parameter, over all of its free indices."""
+    evaluator = Evaluator(ask.definitions, Point(sizes, {**values, place: Fraction(0)}), Exact())
+    try:
+        return {evaluator.value(base, at) for at in _instances(evaluator, free_indices((base,)))}
+    except (Undefined, Irrational):
+        return None
+
+
+def _instances(evaluator: Evaluator, free: tuple[tuple[Symbol, Expr], ...]) -> Iterator[dict[Expr, int]]:
+    lengths = tuple(evaluator._whole(size, {}) for _, size in free)
+    for place in elements(lengths):
+        yield {index: element for (index, _), element in zip(free, place, strict=True)}
+
+
+def _separates(ask: Question, sizes: Mapping[str, int], values: Values, survey: Survey) -> bool:
+    point = Point(sizes, values)
+    try:
+        if _difference(ask, point, Exact(), survey) is not None:
+            return True
+        survey.agreed += 1
+    except Irrational:
+        survey.irrational.append(point)
+    except Undefined:
+        pass
+    return False
+
+
+def _difference(ask: Question, point: Point, arithmetic: Arithmetic, survey: Survey) -> Difference | None:
+    """The first element of the free indices at which the sides differ."""
+    evaluator = Evaluator(ask.definitions, point, arithmetic)
+    for at in _instances(evaluator, ask.free):
+        left, right = evaluator.value(ask.left, at), evaluator.value(ask.right, at)
+        if not arithmetic.vanishes(left - right):
+            return Difference(at, left, right)
+        survey.nonzero |= not arithmetic.vanishes(left)
+    return None
+
+
+def _shrunk(ask: Question, sizes: Mapping[str, int], values: Values) -> Values:
+    """Each value made as small as it can be while the sides still differ; roots are solved anew each time."""
+    best = values
+    for _ in range(2):
+        for place in sorted(best):
+            for smaller in SMALL:
+                if (abs(smaller), smaller < 0) >= (abs(best[place]), best[place] < 0):
+                    break
+                tried = _solved(ask, sizes, {**best, place: smaller})
+                if tried is not None and _allowed(ask, tried) and _separates(ask, sizes, tried, Survey()):
+                    best = tried
+                    break
+    return best
+
+
+def _allowed(ask: Question, values: Values) -> bool:
+    return all(values[place] > 0 for leaf in ask.leaves if leaf.is_positive for place in values if place[0] == name_of(leaf))
+
+
+def _report(ask: Question, sizes: Mapping[str, int], values: Values) -> Counterexample:
+    difference = _difference(ask, Point(sizes, values), Exact(), Survey())
+    assert difference is not None  # noqa: S101 -- `values` separates the sides
+    return _counterexample(Point(sizes, values), difference.at, str(difference.left), str(difference.right))
+
+
+def _counterexample(point: Point, at: Mapping[Expr, int], left: str, right: str) -> Counterexample:
+    return Counterexample(
+        tuple(sorted(point.sizes.items())),
+        tuple((str(index), element) for index, element in at.items()),
+        tuple((name, indices, value) for (name, indices), value in sorted(point.values.items())),
+        left,
+        right,
+    )
+
+
+def _with_intervals(ask: Question, survey: Survey) -> Counterexample | None:
+    if not survey.irrational:
+        return None
+    arithmetic = Interval()
+    for point in survey.irrational[:20]:
+        try:
+            difference = _difference(ask, point, arithmetic, survey)
+        except Undefined:
+            continue
+        if difference is not None:
+            left, right = (_interval(side) for side in (difference.left, difference.right))
+            return _counterexample(point, difference.at, left, right)
+        survey.agreed += 1
+    return None
+
+
+def _interval(value: Number) -> str:
+    """Both ends to 15 digits."""
+    from mpmath import mpf, nstr  # noqa: PLC0415 -- only needed where no rational point was found
+
+    return f"[{nstr(mpf(value.a.mid), 15)}, {nstr(mpf(value.b.mid), 15)}]"

@@ -1,0 +1,62 @@
+"""Verdicts are values. Only `decide` makes a `Proved`; a test holds that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sympy import Expr
+
+__all__ = ["Counterexample", "Proved", "Refuted", "Undecided", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """The smallest point found where the two sides differ.
+
+    `sizes` and `at` (the free indices) are whole numbers; `values` holds each name with its indices and its exact
+    value; `left` and `right` are exact rationals, or intervals that do not meet where no rational point was found.
+    """
+
+    sizes: tuple[tuple[str, int], ...]
+    at: tuple[tuple[str, int], ...]
+    values: tuple[tuple[str, tuple[int, ...], Fraction], ...]
+    left: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The normal forms are equal: the equation holds for every size, wherever `conditions` are not zero.
+
+    `used` names the summed intermediates (μ, σ²) whose definition was needed; with each kept as a bare symbol the two
+    sides would differ. `note` says when the proof says nothing: both sides 0, or the same as written.
+    """
+
+    used: tuple[str, ...] = ()
+    conditions: tuple[Expr, ...] = ()
+    note: str = ""
+
+    label = "proved"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """Exact evaluation shows that the two sides differ."""
+
+    counterexample: Counterexample
+
+    label = "refuted"
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Neither, with the reason and what evidence there is."""
+
+    reason: str
+    evidence: str = ""
+
+    label = "undecided"
+
+
+Verdict = Proved | Refuted | Undecided

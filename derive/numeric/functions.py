@@ -1,0 +1,143 @@
+"""A layer's forward and backward pass as functions of arrays.
+
+Promises: `backward` is the claimed closed form and nothing else, `staged` is reverse mode step by step; both go
+through the same forward program, and neither knows what the other says. Shapes are checked, and a gradient has the
+shape of the array it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sympy import Symbol
+
+from derive.errors import DeriveError
+from derive.graph import Graph, Node
+from derive.indices import name_of
+from derive.layers.layer import Assignment, Gradient, Quantity, tensor
+from derive.numeric.backends import NUMPY, Backend
+from derive.numeric.lowering import shape_of
+from derive.numeric.program import Array, Program, compile_program
+
+__all__ = ["ADJOINT", "Functions", "functions", "upstream_of"]
+
+ADJOINT = "∂L/∂"
+"""The adjoint of v is named ∂L/∂v."""
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """The functions of one layer. Arrays come in the order of the layer's inputs, for batch norm `x, γ, β, ε`.
+
+    x has the shape of the layer, (m,) for x[i], and may have trailing axes: (m, n) normalizes each of n columns. Inputs
+    without indices are numbers or arrays of the trailing shape, here (n,). The upstream gradient g has the shape of y.
+    """
+
+    graph: Graph
+    forward_program: Program
+    backward_program: Program
+    staged_program: Program
+    claimed: tuple[str, ...]
+
+    def on(self, backend: Backend) -> Functions:
+        """The same functions on another array library."""
+        forward, backward, staged = (
+            program.on(backend) for program in (self.forward_program, self.backward_program, self.staged_program)
+        )
+        return Functions(self.graph, forward, backward, staged, self.claimed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the inputs, in the order the functions take them."""
+        return tuple(node.name for node in self.graph.inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        """The output y, of the shape of the first input with its trailing axes."""
+        (output,) = self.forward_program(*inputs)
+        return output
+
+    def backward(self, g: Array, *inputs: Array) -> dict[str, Array]:
+        """The claimed closed forms: ∂L/∂v by the name of v, of the shape of v.
+
+        An input that is shared along trailing axes (a number γ for x of shape (m, n)) gets the sum over them.
+        """
+        return self._gradients(self.backward_program, self.claimed, g, inputs)
+
+    def staged(self, g: Array, *inputs: Array) -> dict[str, Array]:
+        """The gradient of every input from the reverse-mode steps, with the shapes of `backward`."""
+        return self._gradients(self.staged_program, _staged_names(self.staged_program), g, inputs)
+
+    def _gradients(
+        self, program: Program, names: tuple[str, ...], g: Array, inputs: Sequence[Array]
+    ) -> dict[str, Array]:
+        shape_in = program.backend.load()["shape"]
+        found = program(g, *inputs)
+        shapes = {name: tuple(shape_in(array)) for name, array in zip(self.names, inputs, strict=True)}
+        return {name: _shared(program, array, shapes.get(name)) for name, array in zip(names, found, strict=True)}
+
+
+def _staged_names(program: Program) -> tuple[str, ...]:
+    return tuple(name_of(output).removeprefix(ADJOINT) for output in program.outputs)
+
+
+def _shared(program: Program, gradient: Array, shape: tuple[int, ...] | None) -> Array:
+    """`gradient` summed over the trailing axes along which its quantity was one and the same."""
+    library = program.backend.load()
+    full = tuple(library["shape"](gradient))
+    if shape is None or full == shape:
+        return gradient
+    for axis in range(len(shape), len(full)):
+        gradient = library["total"](gradient, axis)
+    return library["reshape"](gradient, shape)
+
+
+def functions(
+    graph: Graph, staged: tuple[Assignment, ...], gradients: tuple[Gradient, ...], backend: Backend = NUMPY
+) -> Functions:
+    """Compiles the forward pass, the claimed closed forms and the reverse-mode steps of a layer.
+
+    `staged` assigns adjoints in reverse order, named ∂L/∂v; the adjoint of the output is the upstream tensor itself.
+    """
+    inputs = tuple(node.target for node in graph.inputs)
+    forward = graph.layer.forward
+    both = (upstream_of(graph), *inputs)
+    claims = tuple(_claim(gradient) for gradient in gradients)
+    wanted = tuple(_adjoint(node, staged) for node in graph.inputs if _has_adjoint(node, staged))
+    return Functions(
+        graph,
+        compile_program(inputs, forward, (graph.output.target,), backend),
+        compile_program(both, forward + claims, tuple(claim.target for claim in claims), backend),
+        compile_program(both, forward + staged, wanted, backend),
+        tuple(name_of(gradient.of) for gradient in gradients),
+    )
+
+
+def upstream_of(graph: Graph) -> Quantity:
+    """The upstream gradient: g[i] for an output y[i], g for an output without indices."""
+    output = graph.output
+    base = graph.layer.upstream
+    return base[output.indices] if output.shape else Symbol(str(base.label))
+
+
+def _claim(gradient: Gradient) -> Assignment:
+    """A claim as an assignment. Its target is named as no quantity of a layer or of the staged steps can be."""
+    name = f"claimed {ADJOINT}{name_of(gradient.of)}"
+    return Assignment(_like(gradient.of, name), gradient.value)
+
+
+def _like(quantity: Quantity, name: str) -> Quantity:
+    """Another name with the indices and the shape of `quantity`."""
+    shape = shape_of(quantity)
+    return tensor(name, *shape)[quantity.indices] if shape else Symbol(name)
+
+
+def _has_adjoint(node: Node, staged: tuple[Assignment, ...]) -> bool:
+    return any(name_of(step.target) == ADJOINT + node.name for step in staged)
+
+
+def _adjoint(node: Node, staged: tuple[Assignment, ...]) -> Quantity:
+    found = [step.target for step in staged if name_of(step.target) == ADJOINT + node.name]
+    if len(found) != 1:
+        raise DeriveError(f"{ADJOINT}{node.name} is assigned {len(found)} times. Assign each adjoint once.")
+    return found[0]

@@ -1,0 +1,363 @@
+"""A derivation as plain data: strings and numbers, ready for any writer. No SymPy objects, no formatting.
+
+Every formula comes as `text` (one line of Unicode) and as `latex`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sympy import Expr, Sum
+
+from derive import layers
+from derive.backward import adjoint_of
+from derive.closed_form import Identity
+from derive.derivation import Check, ClosedForm, Derivation, Reason, Step, upstream_of, worst
+from derive.graph import Node
+from derive.indices import indices_of, name_of
+from derive.kernel.verdict import Counterexample, Proved, Refuted, Undecided, Verdict
+from derive.notation import Notation, spell_out
+from derive.notation.spell_out import MOST
+
+if TYPE_CHECKING:
+    from derive.numeric.crosscheck import NumericCheck
+
+__all__ = [
+    "CheckLine", "ClosedFormLine", "Entry", "Example", "Formula", "GraphNode", "Judged", "Line", "NumericLine", "Report",
+    "catalogue", "report",
+]  # fmt: skip
+
+LABELS = {Proved: Proved.label, Refuted: Refuted.label, Undecided: Undecided.label}
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """One formula in both notations."""
+
+    text: str
+    latex: str
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A node of the computation graph: what it is, its value, what it reads. `kind`: input, intermediate or output."""
+
+    name: str
+    kind: str
+    symbol: Formula
+    value: Formula | None
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A counterexample: sizes, free indices, exact values by element, both sides."""
+
+    sizes: dict[str, int]
+    at: dict[str, int]
+    values: dict[str, str]
+    left: str
+    right: str
+
+    def sentence(self) -> str:
+        """All of it on one line."""
+        values = [*self.sizes.items(), *self.at.items(), *self.values.items()]
+        return f"{', '.join(f'{name} = {value}' for name, value in values)}: left {self.left}, right {self.right}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict as data. `note` says when a proof says nothing, `reason` why it is undecided."""
+
+    verdict: str
+    note: str = ""
+    reason: str = ""
+    conditions: tuple[Formula, ...] = ()
+    counterexample: Example | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the derivation. `name` is the left side, `formula` the whole equation; `spelled_out` is the equation
+    at the given m where that helps; `because` are the identities it used."""
+
+    number: int
+    part: str
+    name: Formula
+    formula: Formula
+    right: Formula
+    rule: str
+    judged: Judged
+    because: tuple[Formula, ...] = ()
+    spelled_out: Formula | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedFormLine:
+    """The closed form found for one gradient, beside the stated one."""
+
+    of: str
+    name: Formula
+    found: Formula
+    stated: Formula
+    judged: Judged
+    because: tuple[Formula, ...]
+    operations_staged: int
+    operations_found: int
+    spelled_out: Formula | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckLine:
+    """One route: its worst verdict (empty if it was not taken), and the time it took."""
+
+    name: str
+    verdict: str
+    detail: str
+    seconds: float
+    failing: tuple[tuple[str, Judged], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NumericLine:
+    """All comparisons with one oracle in one dtype: the worst of each measure against its tolerance."""
+
+    against: str
+    dtype: str
+    cases: int
+    max_relative_error: float
+    scaled_error: float
+    tolerance: float
+    passed: bool
+    worst_case: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything a writer needs. `m` is None for every m."""
+
+    layer: str
+    title: str
+    source: str
+    m: int | None
+    upstream: Formula
+    graph: tuple[GraphNode, ...]
+    forward: tuple[Line, ...]
+    steps: tuple[Line, ...]
+    closed_forms: tuple[ClosedFormLine, ...]
+    checks: tuple[CheckLine, ...]
+    numeric: tuple[NumericLine, ...]
+    numeric_seconds: float
+    verdict: str
+    versions: tuple[tuple[str, str], ...]
+    stable: bool
+
+
+def report(derivation: Derivation, *, stable: bool = False) -> Report:
+    """The report of a derivation. With `stable` it holds nothing that differs from run to run: no times, no measured
+    errors, no versions of other packages."""
+    return _Reporter(derivation, stable=stable).report()
+
+
+class _Reporter:
+    def __init__(self, derivation: Derivation, *, stable: bool) -> None:
+        self.derivation, self.stable = derivation, stable
+        self.notation: Notation = derivation.notation
+        self.judge = Judge(self.notation)
+
+    def report(self) -> Report:
+        one = self.derivation
+        output = one.graph.output
+        steps = tuple(self._line(number, step) for number, step in enumerate(one.steps, 1))
+        closed_forms = tuple(self._closed_form(form) for form in one.closed_forms)
+        checks = tuple(self._check(check) for check in one.checks)
+        numeric, seconds = timed(lambda: numeric_lines(one.numeric, stable=self.stable))
+        return Report(
+            layer=one.layer.name,
+            title=one.layer.title,
+            source=one.layer.source,
+            m=one.m,
+            upstream=self.equation(upstream_of(one.graph), adjoint_of(output)),
+            graph=tuple(self._node(node) for node in one.graph.nodes.values()),
+            forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),
+            steps=steps,
+            closed_forms=closed_forms,
+            checks=checks,
+            numeric=numeric,
+            numeric_seconds=0.0 if self.stable else seconds,
+            verdict=one.verdict,
+            versions=() if self.stable else versions(),
+            stable=self.stable,
+        )
+
+    # --- formulas ------------------------------------------------------------------------------------------------
+
+    def formula(self, expr: Expr) -> Formula:
+        tree = self.notation.tree(expr)
+        return Formula(self.notation.text(tree), self.notation.latex(tree))
+
+    def equation(self, left: Expr, right: Expr) -> Formula:
+        return Formula(self.notation.equation_text(left, right), self.notation.equation_latex(left, right))
+
+    def identities(self, reasons: Iterable[Reason]) -> tuple[Formula, ...]:
+        return tuple(self.identity(reason.identity) for reason in reasons)
+
+    def identity(self, one: Identity) -> Formula:
+        return self.equation(one.left, one.right)
+
+    def _spelled_out(self, target: Expr, value: Expr) -> Formula | None:
+        """The equation at the given m, its free indices at 1: where m is small and the general form has a Σ."""
+        m, sizes = self.derivation.m, self.derivation.graph.sizes
+        if m is None or not 1 < m <= MOST or len(sizes) != 1 or not value.has(Sum):
+            return None
+        first = dict.fromkeys(indices_of(target), 1)
+        left, right = (spell_out(side, m, sizes[0], first, self.notation) for side in (target, value))
+        return Formula(self.notation.equation_text(left, right), self.notation.equation_latex(left, right))
+
+    # --- parts ---------------------------------------------------------------------------------------------------
+
+    def _node(self, node: Node) -> GraphNode:
+        kind = "input" if node.value is None else "output" if node is self.derivation.graph.output else "intermediate"
+        value = None if node.value is None else self.formula(node.value)
+        return GraphNode(node.name, kind, self.formula(node.target), value, node.reads)
+
+    def _forward(self, number: int, node: Node) -> Line:
+        name, value = self.formula(node.target), self.formula(node.value)
+        spelled = self._spelled_out(node.target, node.value)
+        equation = self.equation(node.target, node.value)
+        return Line(number, "forward pass", name, equation, value, "definition", Judged("definition"), (), spelled)
+
+    def _line(self, number: int, step: Step) -> Line:
+        label = worst((step.verdict, *(reason.verdict for reason in step.because)))
+        spelled = self._spelled_out(step.target, step.value) if step.part != "local partials" else None
+        return Line(
+            number,
+            step.part,
+            self.formula(step.target),
+            self.equation(step.target, step.value),
+            self.formula(step.value),
+            step.rule,
+            self.judge(step.verdict, label),
+            self.identities(step.because),
+            spelled,
+        )
+
+    def _closed_form(self, form: ClosedForm) -> ClosedFormLine:
+        target = adjoint_of(self.derivation.graph.nodes[name_of(form.of)])
+        staged, found = form.operations
+        return ClosedFormLine(
+            name_of(form.of),
+            self.formula(target),
+            self.formula(form.found),
+            self.formula(form.stated),
+            self.judge(form.verdict),
+            self.identities(form.because),
+            staged,
+            found,
+            self._spelled_out(target, form.found),
+        )
+
+    def _check(self, check: Check) -> CheckLine:
+        label = worst(verdict for _, verdict in check.verdicts) if check.verdicts else ""
+        failing = tuple((name, self.judge(v)) for name, v in check.verdicts if not isinstance(v, Proved))
+        return CheckLine(check.name, label, check.detail, 0.0 if self.stable else check.seconds, failing)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One layer of the catalogue: its forward pass and its closed forms."""
+
+    name: str
+    title: str
+    forward: tuple[Formula, ...]
+    closed_forms: tuple[Formula, ...]
+
+
+def catalogue() -> tuple[Entry, ...]:
+    """Every layer there is, as stated; nothing is derived."""
+    return tuple(_entry(Derivation(layers.load(name))) for name in layers.names())
+
+
+def _entry(one: Derivation) -> Entry:
+    reporter = _Reporter(one, stable=True)
+    forward = (reporter.equation(line.target, line.value) for line in one.layer.forward)
+    claims = (
+        reporter.equation(adjoint_of(one.graph.nodes[name_of(claim.of)]), claim.value) for claim in one.layer.gradients
+    )
+    return Entry(one.layer.name, one.layer.title, tuple(forward), tuple(claims))
+
+
+class Judge:
+    """Turns a kernel verdict into data, with formulas printed in a notation."""
+
+    def __init__(self, notation: Notation) -> None:
+        self.notation = notation
+
+    def __call__(self, verdict: Verdict, label: str | None = None) -> Judged:
+        label = label or LABELS[type(verdict)]
+        match verdict:
+            case Proved(conditions=conditions, note=note):
+                shown = (Formula(self.notation.text(c), self.notation.latex(c)) for c in conditions)
+                return Judged(label, note, "", tuple(shown))
+            case Refuted(counterexample=counterexample):
+                return Judged(label, counterexample=example(counterexample))
+            case Undecided(reason=reason, evidence=evidence):
+                return Judged(label, reason="; ".join(filter(None, (reason, evidence))))
+
+
+def example(found: Counterexample) -> Example:
+    """A counterexample with its elements named x_1, x_2, …"""
+    values = {"_".join((name, ",".join(map(str, at)))) if at else name: str(value) for name, at, value in found.values}
+    return Example(dict(found.sizes), dict(found.at), values, found.left, found.right)
+
+
+def numeric_lines(found: tuple[NumericCheck, ...], *, stable: bool) -> tuple[NumericLine, ...]:
+    """One line for each oracle and dtype, with the comparison that came nearest to its tolerance."""
+    groups: dict[tuple[str, str], list[NumericCheck]] = {}
+    for one in found:
+        groups.setdefault((one.against, one.dtype), []).append(one)
+    return tuple(_numeric_line(group, stable=stable) for group in groups.values())
+
+
+def _numeric_line(group: list[NumericCheck], *, stable: bool) -> NumericLine:
+    near = max(group, key=lambda one: (not one.passed, one.scaled_error / one.tolerance))
+    return NumericLine(
+        near.against,
+        near.dtype,
+        len(group),
+        0.0 if stable else near.max_relative_error,
+        0.0 if stable else near.scaled_error,
+        0.0 if stable else near.tolerance,
+        all(one.passed for one in group),
+        "" if stable else f"{near.quantity}, m = {near.m}{', ' + near.case if near.case else ''}",
+    )
+
+
+def timed(work):  # type: ignore[no-untyped-def]
+    """The result of `work` and the seconds it took."""
+    from time import perf_counter
+
+    start = perf_counter()
+    result = work()
+    return result, perf_counter() - start
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """The versions a report was made with."""
+    import platform
+
+    import numpy
+    import sympy
+
+    from derive import __version__
+
+    return (
+        ("derive-bn", __version__),
+        ("Python", platform.python_version()),
+        ("SymPy", sympy.__version__),
+        ("NumPy", numpy.__version__),
+    )
+
+

@@ -1,0 +1,122 @@
+"""An expression as a sum of terms, each a number times powers of bases: the form in which short forms are looked for.
+
+A base is a symbol, an indexed quantity, a sum Σ, an exponential, or a bracket of the forward pass that is kept whole
+(x_i − μ, σ² + ε). Products of other brackets are multiplied out, factors that do not depend on the index are taken out
+of a Σ, and a Σ of several terms becomes several Σ. This only rearranges: whether the result is equal is the kernel's
+to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Integer, Mul, Number, Pow, Rational, S, Sum, Symbol
+from sympy.core.numbers import igcd, ilcm
+
+from derive.indices import relabel
+
+__all__ = ["Term", "gathered", "shared_factor", "terms", "to_expr"]
+
+Factors = Mapping[Expr, Rational]
+Keep = Callable[[Expr], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """`coefficient` · Π base^exponent."""
+
+    coefficient: Rational
+    factors: Factors
+
+    def times(self, other: Term) -> Term:
+        exponents = dict(self.factors)
+        for base, exponent in other.factors.items():
+            exponents[base] = exponents.get(base, S.Zero) + exponent
+        kept = {base: exponent for base, exponent in exponents.items() if exponent != 0}
+        return Term(self.coefficient * other.coefficient, kept)
+
+    def to_expr(self) -> Expr:
+        return Mul(self.coefficient, *(Pow(base, exponent) for base, exponent in self.factors.items()))
+
+
+def terms(expr: Expr, keep: Keep, taken: frozenset[Expr] = frozenset()) -> list[Term]:
+    """`expr` as terms; brackets for which `keep` holds stay whole. `taken` are the free index letters around it."""
+    if isinstance(expr, Number):
+        return [Term(expr, {})] if expr != 0 else []
+    if isinstance(expr, Add) and not keep(expr):
+        return gathered(term for arg in expr.args for term in terms(arg, keep, taken))
+    if isinstance(expr, Mul):
+        return _product([terms(arg, keep, taken) for arg in expr.args])
+    if isinstance(expr, Pow):
+        return _power(expr, keep, taken)
+    if isinstance(expr, Sum):
+        return _sum(expr, keep, taken)
+    return [Term(S.One, {expr: S.One})]
+
+
+def _product(parts: list[list[Term]]) -> list[Term]:
+    result = [Term(S.One, {})]
+    for part in parts:
+        result = [one.times(other) for one in result for other in part]
+    return gathered(result)
+
+
+def _power(expr: Pow, keep: Keep, taken: frozenset[Expr]) -> list[Term]:
+    if not isinstance(expr.exp, Rational):
+        return [Term(S.One, {expr: S.One})]
+    inner = terms(expr.base, keep, taken)
+    whole = isinstance(expr.exp, Integer)
+    if whole and expr.exp > 0:
+        return _product([inner] * int(expr.exp))
+    if whole and len(inner) == 1:
+        (term,) = inner
+        return [Term(term.coefficient**expr.exp, {base: e * expr.exp for base, e in term.factors.items()})]
+    return [Term(S.One, {expr.base: expr.exp})]
+
+
+def _sum(expr: Sum, keep: Keep, taken: frozenset[Expr]) -> list[Term]:
+    """Σ of each term of the body, with what does not depend on the index in front."""
+    result = terms(expr.function, keep, taken | {limit[0] for limit in expr.limits})
+    for bound, low, high in expr.limits:
+        result = [_summed(term, bound, (low, high), taken) for term in result]
+    return gathered(result)
+
+
+def _summed(term: Term, bound: Symbol, ends: tuple[Expr, Expr], taken: frozenset[Expr]) -> Term:
+    inside = {base: exponent for base, exponent in term.factors.items() if bound in base.free_symbols}
+    outside = {base: exponent for base, exponent in term.factors.items() if base not in inside}
+    if not inside:
+        return Term(term.coefficient, outside).times(Term(S.One, {ends[1]: S.One}))
+    body = Mul(*(Pow(base, exponent) for base, exponent in inside.items()))
+    whole = relabel(Sum(body, (bound, *ends)), taken)
+    return Term(term.coefficient, outside).times(Term(S.One, {whole: S.One}))
+
+
+def gathered(parts: Iterable[Term]) -> list[Term]:
+    """Equal terms added up, in the order they first come."""
+    found: dict[frozenset[tuple[Expr, Rational]], Rational] = {}
+    for term in parts:
+        key = frozenset(term.factors.items())
+        found[key] = found.get(key, S.Zero) + term.coefficient
+    return [Term(coefficient, dict(key)) for key, coefficient in found.items() if coefficient != 0]
+
+
+def shared_factor(parts: list[Term]) -> Term:
+    """The largest term that divides every one of `parts`: lowest powers, and the common part of the numbers."""
+    bases = {base for term in parts for base in term.factors}
+    lowest = {base: min(term.factors.get(base, S.Zero) for term in parts) for base in bases}
+    tops, bottoms = zip(*((abs(term.coefficient.p), term.coefficient.q) for term in parts), strict=True)
+    number = Rational(igcd(*tops, 0), ilcm(*bottoms, 1))
+    if all(term.coefficient < 0 for term in parts):
+        number = -number
+    return Term(number, {base: exponent for base, exponent in lowest.items() if exponent != 0})
+
+
+def divided(term: Term, by: Term) -> Term:
+    inverse = Term(1 / by.coefficient, {base: -exponent for base, exponent in by.factors.items()})
+    return term.times(inverse)
+
+
+def to_expr(parts: Iterable[Term]) -> Expr:
+    return Add(*(term.to_expr() for term in parts))

@@ -1,0 +1,1 @@
+"""The writers: each a function of report data."""
