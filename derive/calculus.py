@@ -75,12 +75,13 @@ def _quantity(expr: Expr, wrt: Quantity) -> Expr:
 
 
 def _sum_of_terms(expr: Add, wrt: Quantity) -> Expr:
-    return Add(*(differentiate(arg, wrt) for arg in expr.args))
+    return Add(*(differentiate(arg, wrt) for arg in expr.args if _reads(arg, wrt)))
 
 
 def _product(expr: Mul, wrt: Quantity) -> Expr:
     args = expr.args
-    return Add(*(Mul(*args[:k], differentiate(arg, wrt), *args[k + 1 :]) for k, arg in enumerate(args)))
+    reading = [k for k, arg in enumerate(args) if _reads(arg, wrt)]
+    return Add(*(Mul(*args[:k], differentiate(args[k], wrt), *args[k + 1 :]) for k in reading))
 
 
 def _power(expr: Pow, wrt: Quantity) -> Expr:

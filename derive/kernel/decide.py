@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import combinations
 
-from sympy import Expr, Pow, Rational
+from sympy import Expr, Pow, Rational, Symbol
 
 from derive.kernel import polynomial as pl
-from derive.kernel.language import Definition, Unsupported, definitions, parts_of
+from derive.kernel.language import Definitions, Unsupported, parts_of
 from derive.kernel.reduce import is_zero
 from derive.kernel.scope import Scope
-from derive.kernel.search import Question, agreement, find, question
+from derive.kernel.search import Audit, Question, find, question
 from derive.kernel.verdict import Proved, Refuted, Undecided, Verdict
 
 
@@ -19,8 +19,9 @@ class Kernel:
     """Decides equations under one set of definitions, (target, value) pairs such as (μ, (1/m) Σ x_j)."""
 
     def __init__(self, pairs: Iterable[tuple[Expr, Expr]] = ()) -> None:
-        self._definitions: Mapping[str, Definition] = definitions(pairs)
+        self._definitions = Definitions(pairs)
         self._scope = Scope(self._definitions)
+        self._audit = Audit(self._definitions)
 
     def decide(self, left: Expr, right: Expr, *, explain: tuple[str, ...] = ()) -> Verdict:
         """Whether `left` = `right` for every size, wherever no denominator is 0.
@@ -28,14 +29,17 @@ class Kernel:
         `explain` lists intermediates of which a `Proved` is to name those whose definitions it needed. Never raises
         for an expression outside the class it decides: that is `Undecided`.
         """
-        ask = question(left, right, self._definitions)
+        try:
+            ask = question(left, right, self._definitions)
+        except Unsupported as reason:
+            return Undecided(str(reason))
         try:
             equal = self._equal(ask, frozenset())
         except Unsupported as reason:
             return self._refuted(ask, str(reason))
         if not equal:
             return self._refuted(ask, "the two normal forms differ")
-        survey = agreement(ask)
+        survey = self._audit.survey(ask)
         if survey is None or not survey.agreed:
             return Undecided("the normal forms are equal, but no point was found where both sides have a value")
         note = "same on both sides" if left == right else "" if survey.nonzero else self._note(ask)
@@ -43,7 +47,10 @@ class Kernel:
 
     def equal(self, left: Expr, right: Expr) -> bool:
         """Whether the normal forms are equal: a hint for finding short forms, not a verdict."""
-        return self._equal_with(question(left, right, self._definitions), frozenset())
+        try:
+            return self._equal(question(left, right, self._definitions), frozenset())
+        except Unsupported:
+            return False
 
     def _equal(self, ask: Question, opaque: frozenset[str]) -> bool:
         left, right = (self._normal(ask, side, opaque) for side in (ask.left, ask.right))
@@ -92,7 +99,8 @@ def conditions(ask: Question) -> tuple[Expr, ...]:
 
 
 def _positive(base: Expr) -> bool:
-    return bool(base.is_positive)
+    """Sizes, numbers and parameters declared positive. SymPy is not asked about sums: that can take longer than a proof."""
+    return isinstance(base, Symbol | Rational) and bool(base.is_positive)
 
 
 __all__ = ["Kernel", "conditions"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, Sum, Symbol, exp, log
 
-from derive.kernel.language import Definition, Partial, Unsupported, name_of
+from derive.kernel.language import Definitions, Partial, Unsupported, name_of
 
 Place = tuple[str, tuple[int, ...]]
 Number = Any  # Fraction, an mpmath interval, or a Dual of one of them
@@ -128,7 +128,7 @@ class Dual:
 class Evaluator:
     """Values of expressions at one point, under definitions. Intermediates are computed once each."""
 
-    definitions: Mapping[str, Definition]
+    definitions: Definitions
     point: Point
     arithmetic: Arithmetic
     _known: dict[Place, Number] = field(default_factory=dict)

@@ -6,12 +6,12 @@ addition, because a SymPy `Derivative` neither knows which intermediates are hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sympy import Expr, Indexed, Symbol, Tuple
 
-__all__ = ["Definition", "Partial", "Unsupported", "definitions", "name_of", "partial", "parts_of"]
+__all__ = ["Definition", "Definitions", "Partial", "Unsupported", "name_of", "partial", "parts_of", "quantities"]
 
 
 class Unsupported(Exception):  # noqa: N818 -- a reason to stay undecided, not an error of the user's
@@ -57,6 +57,44 @@ class Definition:
     value: Expr
 
 
+class Definitions(dict[str, Definition]):
+    """Definitions by name, from (target, value) pairs such as (x̂[i], (x[i] − μ)/√(σ²+ε)). Not changed afterwards."""
+
+    def __init__(self, pairs: Iterable[tuple[Expr, Expr]] = ()) -> None:
+        super().__init__()
+        self._quantities: dict[str, tuple[Expr, ...]] = {}
+        for target, value in pairs:
+            indices = tuple(target.indices) if isinstance(target, Indexed) else ()
+            shape = (target.base.shape if indices else None) or (None,) * len(indices)
+            self[name_of(target)] = Definition(name_of(target), indices, tuple(shape), value)
+
+    def reached_from(self, sides: Iterable[Expr]) -> list[str]:
+        """The defined names that `sides` go back to, each after those it reads. Raises `Unsupported` for a circle."""
+        found: dict[str, None] = {}
+        above: list[str] = []
+
+        def visit(name: str) -> None:
+            if name not in self or name in found:
+                return
+            if name in above:
+                raise Unsupported(f"{name} is defined by itself")
+            above.append(name)
+            for quantity in self.read_by(name):
+                visit(name_of(quantity))
+            above.pop()
+            found[name] = None
+
+        for side in quantities(*sides):
+            visit(name_of(side))
+        return list(found)
+
+    def read_by(self, name: str) -> tuple[Expr, ...]:
+        """The quantities in a definition's value."""
+        if name not in self._quantities:
+            self._quantities[name] = quantities(self[name].value)
+        return self._quantities[name]
+
+
 def name_of(quantity: Expr) -> str:
     return str((quantity.base.label if isinstance(quantity, Indexed) else quantity).name)
 
@@ -73,11 +111,8 @@ def parts_of(*exprs: Expr) -> list[Expr]:
     return list(found)
 
 
-def definitions(pairs: Iterable[tuple[Expr, Expr]]) -> Mapping[str, Definition]:
-    """Definitions by name from (target, value) pairs such as (x̂[i], (x[i] − μ)/√(σ²+ε))."""
-    table = {}
-    for target, value in pairs:
-        indices = tuple(target.indices) if isinstance(target, Indexed) else ()
-        shape = (target.base.shape if indices else None) or (None,) * len(indices)
-        table[name_of(target)] = Definition(name_of(target), indices, tuple(shape), value)
-    return table
+def quantities(*exprs: Expr) -> tuple[Expr, ...]:
+    """The symbols and indexed quantities in `exprs`, the bases of tensors left out."""
+    found = [part for part in parts_of(*exprs) if isinstance(part, Symbol | Indexed)]
+    bases = {part.base.label for part in found if isinstance(part, Indexed)}
+    return tuple(part for part in found if part not in bases)

@@ -30,7 +30,7 @@ from sympy import (
 )
 
 from derive.kernel import polynomial as pl
-from derive.kernel.language import Definition, Partial, Unsupported, name_of
+from derive.kernel.language import Definition, Definitions, Partial, Unsupported, name_of
 from derive.kernel.polynomial import Atom, Key, Monomial, Poly
 from derive.kernel.reduce import is_zero
 from derive.kernel.total import derivative
@@ -59,7 +59,7 @@ class Generator:
 class Scope:
     """Definitions, generators, and the translations made so far. Grows while a problem is decided."""
 
-    definitions: Mapping[str, Definition]
+    definitions: Definitions
     generators: dict[str, Generator] = field(default_factory=dict)
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
     positive: set[str] = field(default_factory=set)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 from random import Random
 
 from sympy import Add, Expr, Indexed, Pow, Rational, Sum, Symbol
 
 from derive.kernel.exact import (
-    Arithmetic,
     Evaluator,
     Exact,
     Interval,
@@ -27,7 +27,7 @@ from derive.kernel.exact import (
     Undefined,
     elements,
 )
-from derive.kernel.language import Definition, name_of, parts_of
+from derive.kernel.language import Definitions, name_of, parts_of, quantities
 from derive.kernel.verdict import Counterexample
 
 Values = dict[Place, Fraction]
@@ -39,11 +39,14 @@ SMALL = tuple(Fraction(value) for value in (0, 1, -1, 2, -2, 3, -3))
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Two sides, and all that is needed to evaluate them: definitions, leaves, and the sizes of the free indices."""
+    """Two sides, and all that is needed to evaluate them: definitions, leaves, and the sizes of the free indices.
+
+    `roots` are the bases and degrees of all roots that are met, each before those that are made of it.
+    """
 
     left: Expr
     right: Expr
-    definitions: Mapping[str, Definition]
+    definitions: Definitions
     sizes: tuple[str, ...]
     leaves: tuple[Expr, ...]
     free: tuple[tuple[Symbol, Expr], ...]
@@ -68,43 +71,34 @@ class Survey:
     irrational: list[Point] = field(default_factory=list)
 
 
-def question(left: Expr, right: Expr, definitions: Mapping[str, Definition]) -> Question:
-    """Everything `left` and `right` reach through the definitions."""
-    reached = _reachable((left, right), definitions)
-    quantities = [node for node in parts_of(*reached) if isinstance(node, Symbol | Indexed)]
-    bases = {q.base.label for q in quantities if isinstance(q, Indexed)}
-    sizes = {q for q in quantities if isinstance(q, Symbol) and q.is_integer and q.is_positive}
-    leaves = {}
-    for quantity in quantities:
-        plain = isinstance(quantity, Symbol) and not quantity.is_integer and quantity not in bases
-        if (plain or isinstance(quantity, Indexed)) and name_of(quantity) not in definitions:
-            leaves[name_of(quantity)] = quantity
+def question(left: Expr, right: Expr, definitions: Definitions) -> Question:
+    """Everything `left` and `right` reach through the definitions. Raises `Unsupported` for definitions in a circle."""
+    reached = definitions.reached_from((left, right))
+    read = dict.fromkeys(quantities(left, right))
+    for name in reached:
+        read |= dict.fromkeys(definitions.read_by(name))
+    sizes = {q.name for q in read if isinstance(q, Symbol) and q.is_integer and q.is_positive}
+    leaves = {name_of(q): q for q in read if name_of(q) not in definitions and not _is_integer(q)}
+    values = (*(definitions[name].value for name in reached), left, right)
     return Question(
         left,
         right,
         definitions,
-        tuple(sorted(size.name for size in sizes)),
+        tuple(sorted(sizes)),
         tuple(leaves[name] for name in sorted(leaves)),
         free_indices((left, right)),
-        tuple(dict.fromkeys(root for expr in reversed(reached) for root in _roots(expr))),
+        tuple(dict.fromkeys(root for value in values for root in _roots(value))),
     )
 
 
-def _reachable(sides: tuple[Expr, ...], definitions: Mapping[str, Definition]) -> list[Expr]:
-    """The sides, then the values they read, each before what it is made of."""
-    reached, waiting, seen = list(sides), list(sides), set()
-    while waiting:
-        for node in parts_of(waiting.pop(0)):
-            if isinstance(node, Symbol | Indexed) and name_of(node) in definitions and name_of(node) not in seen:
-                seen.add(name_of(node))
-                reached.append(definitions[name_of(node)].value)
-                waiting.append(reached[-1])
-    return reached
+def _is_integer(quantity: Expr) -> bool:
+    return isinstance(quantity, Symbol) and bool(quantity.is_integer)
 
 
-def _roots(expr: Expr) -> list[tuple[Expr, int]]:
+@lru_cache(maxsize=10_000)
+def _roots(expr: Expr) -> tuple[tuple[Expr, int], ...]:
     powers = [node for node in parts_of(expr) if isinstance(node, Pow) and isinstance(node.exp, Rational)]
-    return [(node.base, int(node.exp.q)) for node in powers if node.exp.q != 1]
+    return tuple((node.base, int(node.exp.q)) for node in powers if node.exp.q != 1)
 
 
 def free_indices(sides: tuple[Expr, ...]) -> tuple[tuple[Symbol, Expr], ...]:
@@ -125,25 +119,40 @@ def find(ask: Question) -> tuple[Counterexample | None, Survey]:
     for sizes in _sizes(ask.sizes):
         for draw in range(DRAWS):
             values = _solved(ask, sizes, _drawn(ask, sizes, draw))
-            if values is not None and _separates(ask, sizes, values, survey):
+            if values is not None and _separates(ask, _at(ask, sizes, values), survey):
                 return _report(ask, sizes, _shrunk(ask, sizes, values)), survey
     return _with_intervals(ask, survey), survey
 
 
-def agreement(ask: Question) -> Survey | None:
-    """A check on a proof: at least one drawn point with a size above 1 where both sides have a value, and none where
-    the values differ (None if there is one)."""
-    survey = Survey()
-    for sizes in _sizes(ask.sizes, smallest=2):
-        for draw in range(DRAWS):
+class Audit:
+    """A check on proofs: both sides of a proved equation are evaluated at a drawn point, by other means than the proof.
+
+    The points are the same for every question under one set of definitions, so intermediates are computed once.
+    """
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._evaluators: dict[object, Evaluator | None] = {}
+
+    def survey(self, ask: Question) -> Survey | None:
+        """What was seen at the first points with sizes above 1 where both sides have a value; None if they differ."""
+        survey = Survey()
+        for sizes in _sizes(ask.sizes, smallest=2):
+            for draw in range(DRAWS):
+                evaluator = self._evaluator(ask, sizes, draw)
+                if evaluator is not None and _separates(ask, evaluator, survey):
+                    return None
+                if survey.agreed:
+                    return survey
+        return None if _with_intervals(ask, survey) is not None else survey
+
+    def _evaluator(self, ask: Question, sizes: Mapping[str, int], draw: int) -> Evaluator | None:
+        key = (tuple(sizes.items()), draw, ask.leaves, ask.roots)
+        if key not in self._evaluators:
             values = _solved(ask, sizes, _drawn(ask, sizes, draw))
-            if values is not None and _separates(ask, sizes, values, survey):
-                return None
-            if survey.agreed:
-                return survey
-    if not survey.agreed and _with_intervals(ask, survey) is not None:
-        return None
-    return survey
+            point = None if values is None else Point(sizes, values)
+            self._evaluators[key] = None if point is None else Evaluator(self._definitions, point, Exact())
+        return self._evaluators[key]
 
 
 def _sizes(names: tuple[str, ...], smallest: int = 1) -> Iterator[dict[str, int]]:
@@ -224,27 +233,30 @@ def _instances(evaluator: Evaluator, free: tuple[tuple[Symbol, Expr], ...]) -> I
         yield {index: element for (index, _), element in zip(free, place, strict=True)}
 
 
-def _separates(ask: Question, sizes: Mapping[str, int], values: Values, survey: Survey) -> bool:
-    point = Point(sizes, values)
+def _at(ask: Question, sizes: Mapping[str, int], values: Values) -> Evaluator:
+    return Evaluator(ask.definitions, Point(sizes, values), Exact())
+
+
+def _separates(ask: Question, evaluator: Evaluator, survey: Survey) -> bool:
     try:
-        if _difference(ask, point, Exact(), survey) is not None:
+        if _difference(ask, evaluator, survey) is not None:
             return True
         survey.agreed += 1
     except Irrational:
-        survey.irrational.append(point)
+        survey.irrational.append(evaluator.point)
     except Undefined:
         pass
     return False
 
 
-def _difference(ask: Question, point: Point, arithmetic: Arithmetic, survey: Survey) -> Difference | None:
+def _difference(ask: Question, evaluator: Evaluator, survey: Survey) -> Difference | None:
     """The first element of the free indices at which the sides differ."""
-    evaluator = Evaluator(ask.definitions, point, arithmetic)
+    vanishes = evaluator.arithmetic.vanishes
     for at in _instances(evaluator, ask.free):
         left, right = evaluator.value(ask.left, at), evaluator.value(ask.right, at)
-        if not arithmetic.vanishes(left - right):
+        if not vanishes(left - right):
             return Difference(at, left, right)
-        survey.nonzero |= not arithmetic.vanishes(left)
+        survey.nonzero |= not vanishes(left)
     return None
 
 
@@ -257,7 +269,7 @@ def _shrunk(ask: Question, sizes: Mapping[str, int], values: Values) -> Values:
                 if (abs(smaller), smaller < 0) >= (abs(best[place]), best[place] < 0):
                     break
                 tried = _solved(ask, sizes, {**best, place: smaller})
-                if tried is not None and _allowed(ask, tried) and _separates(ask, sizes, tried, Survey()):
+                if tried is not None and _allowed(ask, tried) and _separates(ask, _at(ask, sizes, tried), Survey()):
                     best = tried
                     break
     return best
@@ -268,7 +280,7 @@ def _allowed(ask: Question, values: Values) -> bool:
 
 
 def _report(ask: Question, sizes: Mapping[str, int], values: Values) -> Counterexample:
-    difference = _difference(ask, Point(sizes, values), Exact(), Survey())
+    difference = _difference(ask, _at(ask, sizes, values), Survey())
     assert difference is not None  # noqa: S101 -- `values` separates the sides
     return _counterexample(Point(sizes, values), difference.at, str(difference.left), str(difference.right))
 
@@ -289,7 +301,7 @@ def _with_intervals(ask: Question, survey: Survey) -> Counterexample | None:
     arithmetic = Interval()
     for point in survey.irrational[:20]:
         try:
-            difference = _difference(ask, point, arithmetic, survey)
+            difference = _difference(ask, Evaluator(ask.definitions, point, arithmetic), survey)
         except Undefined:
             continue
         if difference is not None:

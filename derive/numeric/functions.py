@@ -97,18 +97,20 @@ def functions(
 ) -> Functions:
     """Compiles the forward pass, the claimed closed forms and the reverse-mode steps of a layer.
 
-    `staged` assigns adjoints in reverse order, named ∂L/∂v; the adjoint of the output is the upstream tensor itself.
+    `staged` assigns adjoints in reverse order, named ∂L/∂v. The adjoint of the output is the upstream gradient, which
+    may be read by its own name (g) or as ∂L/∂y.
     """
     inputs = tuple(node.target for node in graph.inputs)
     forward = graph.layer.forward
+    given = (_given(graph),)
     both = (upstream_of(graph), *inputs)
     claims = tuple(_claim(gradient) for gradient in gradients)
     wanted = tuple(_adjoint(node, staged) for node in graph.inputs if _has_adjoint(node, staged))
     return Functions(
         graph,
         compile_program(inputs, forward, (graph.output.target,), backend),
-        compile_program(both, forward + claims, tuple(claim.target for claim in claims), backend),
-        compile_program(both, forward + staged, wanted, backend),
+        compile_program(both, forward + given + claims, tuple(claim.target for claim in claims), backend),
+        compile_program(both, forward + given + staged, wanted, backend),
         tuple(name_of(gradient.of) for gradient in gradients),
     )
 
@@ -118,6 +120,11 @@ def upstream_of(graph: Graph) -> Quantity:
     output = graph.output
     base = graph.layer.upstream
     return base[output.indices] if output.shape else Symbol(str(base.label))
+
+
+def _given(graph: Graph) -> Assignment:
+    """The adjoint of the output under its other name."""
+    return Assignment(_like(graph.output.target, ADJOINT + graph.output.name), upstream_of(graph))
 
 
 def _claim(gradient: Gradient) -> Assignment:

@@ -1,5 +1,7 @@
 """The functions of a layer: closed forms and reverse-mode steps agree, in every shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from material import SAMPLES, gamma, i, m, x
 
 from derive.errors import DeriveError
-from derive.layers.layer import Gradient
+from derive.layers.layer import Gradient, tensor
 from derive.numeric.functions import functions
 
 RNG = np.random.default_rng(3)
@@ -98,3 +100,12 @@ def test_non_contiguous_upstream_gradient():
 def test_an_upstream_gradient_of_another_shape_is_refused(g):
     with pytest.raises(DeriveError, match=r"has shape .*\. Give "):
         MADE["batchnorm"].backward(g, np.ones((5, 3)), 2.0, 0.0, 0.1)
+
+
+def test_steps_may_call_the_upstream_gradient_by_the_name_of_the_adjoint():
+    sample = SAMPLES["l2norm"]
+    up, named = sample.graph.layer.upstream, tensor("∂L/∂y", m)
+    steps = tuple(replace(step, value=step.value.replace(up, named)) for step in sample.staged)
+    made = functions(sample.graph, steps, sample.gradients)
+    g, data = RNG.normal(size=5), RNG.normal(size=5)
+    np.testing.assert_array_equal(made.staged(g, data)["x"], MADE["l2norm"].staged(g, data)["x"])
