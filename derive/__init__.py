@@ -6,8 +6,6 @@ forms, checks, NumPy functions and LaTeX hang off it. Nothing heavy is imported 
 
 from __future__ import annotations
 
-from typing import Any
-
 __version__ = "0.1.0"
 
 __all__ = ["Derivation", "Kernel", "Layer", "__version__", "derive", "layers"]
@@ -20,7 +18,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """The public names, and every layer by its name, imported when first used."""
     from importlib import import_module
 

@@ -96,13 +96,17 @@ def _local_partial(node: Node, read: Node) -> LocalPartial:
     joined = _diagonal(value, own, tuple(other))
     if joined is None:
         target = named(name, (*node.shape, *read.shape), (*own, *other))
-        return LocalPartial(node.target, wrt, target, relabel(value, frozenset((*own, *other))), False, rules)
+        return LocalPartial(
+            node.target, wrt, target, relabel(value, frozenset((*own, *other))), diagonal=False, rules=rules
+        )
     pairs, rest = joined
     kept = tuple(index for index in other if index not in pairs)
     shape = (*node.shape, *(size for index, size in zip(other, read.shape, strict=True) if index not in pairs))
     at = with_indices(read.target, tuple(pairs.get(index, index) for index in other))
     target = named(name, shape, (*own, *kept))
-    return LocalPartial(node.target, at, target, relabel(rest, frozenset((*own, *kept))), bool(pairs), rules)
+    return LocalPartial(
+        node.target, at, target, relabel(rest, frozenset((*own, *kept))), diagonal=bool(pairs), rules=rules
+    )
 
 
 def _diagonal(
@@ -158,7 +162,7 @@ def _adjoint(graph: Graph, node: Node, partials: dict[str, LocalPartial]) -> Adj
 
 def _path(user: Node, node: Node, partial: LocalPartial, factor: Expr) -> Expr:
     """Σ over the user's indices of (adjoint of user) · `factor`; on the diagonal the index is that of `node`."""
-    joined = {own: index for own, index in zip(indices_of(partial.wrt), node.indices, strict=True)}
+    joined = dict(zip(indices_of(partial.wrt), node.indices, strict=True))
     taken = frozenset(node.indices)
     moved: dict[Expr, Expr] = {}
     for index in user.indices:

@@ -62,7 +62,8 @@ def _rule(expr: Expr) -> Rule:
     for kind, rule in RULES.items():
         if isinstance(expr, kind):
             return rule
-    raise LayerError(f"There is no derivative rule for {type(expr).__name__}. Write it with +, ·, powers, exp, log and Σ.")
+    name = type(expr).__name__
+    raise LayerError(f"There is no derivative rule for {name}. Write it with +, ·, powers, exp, log and Σ.")
 
 
 # --- the rules ---------------------------------------------------------------------------------------------------

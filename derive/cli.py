@@ -10,8 +10,10 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,12 +26,12 @@ __all__ = ["main"]
 
 EXIT_CODES = {"proved": 0, "refuted": 1, "failed": 1, "undecided": 3}
 ENDINGS = {".tex": "latex", ".pdf": "pdf", ".md": "markdown", ".json": "json", ".txt": "text"}
-FORMATS = ("text", "json", "latex", "markdown")
+FORMATS = ("text", "json", "latex", "markdown", "pdf")
 LARGEST_M = 1_000_000
 INTERRUPTED, CLOSED_PIPE = 130, 141
 
 
-class _Nearest(click.ParamType):
+class _Nearest(click.ParamType[str]):
     """One of a few words; a wrong one gets the nearest suggested."""
 
     name = "name"
@@ -42,14 +44,14 @@ class _Nearest(click.ParamType):
             return value
         near = difflib.get_close_matches(value.lower(), self.words, n=1, cutoff=0.5)
         hint = f"Did you mean '{near[0]}'?" if near else f"Choose one of: {', '.join(self.words)}."
-        self.fail(f"There is no format '{value}'. {hint}", param, ctx)
+        return self.fail(f"There is no format '{value}'. {hint}", param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         del param, ctx
         return f"[{'|'.join(self.words)}]"
 
 
-class _BatchSize(click.ParamType):
+class _BatchSize(click.ParamType[int]):
     """A whole number from 1 to a million."""
 
     name = "M"
@@ -67,42 +69,63 @@ class _BatchSize(click.ParamType):
         return number
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a derivation is asked for on the command line."""
+
+    m: int | None
+    layer: str
+    form: str | None
+    output: str | None
+    thorough: bool
+    stable: bool
+
+
+HELP = """Derive the backward pass of a normalization layer, step by step.
+
+Every step is proved for every batch size, and the result is checked in NumPy.
+
+\b
+derive-bn --m 4                   the derivation of batch norm, spelled out at m = 4
+derive-bn --layer batchnorm       the same for every m
+derive-bn --m 4 -o report.pdf     a typeset report
+derive-bn layers                  what there is to derive
+"""
+
+
 @click.group(
+    help=HELP,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 everything proved, 1 something refuted or a numerical check failed, 2 wrong usage, 3 undecided.",
+    epilog="Exit codes: 0 everything proved, 1 something refuted or a numerical check failed, 2 wrong usage or input, "
+    "3 nothing refuted but something undecided.",
 )
-@click.option("--m", "m", type=_BatchSize(), help="Batch size to spell out and check at. Without it: every m.")
+@click.option("--m", type=_BatchSize(), help="Batch size to spell out and check at. Without it: every m.")
 @click.option("--layer", default="batchnorm", show_default=True, metavar="NAME", help="The layer to derive.")
 @click.option("--format", "form", type=_Nearest(FORMATS), help="Output format. The ending of -o picks it too.")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE (.txt, .json, .tex, .pdf or .md) instead of the terminal.")
-@click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library installed.")
-@click.option("--stable", is_flag=True, help="Leave out times, measured errors and versions, so that output can be compared.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
+@click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library there is.")
+@click.option("--stable", is_flag=True, help="Leave out times, measured errors and versions, so that runs compare.")
 @click.version_option(package_name="derive-bn", prog_name="derive-bn")
 @click.pass_context
-def cli(
-    context: click.Context, m: int | None, layer: str, form: str | None, output: str | None, thorough: bool, stable: bool
-) -> None:
-    """Derive the backward pass of a normalization layer step by step, prove every step for every batch size, check it in
-    NumPy, and print it.
+def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- click has checked each option
+    if context.invoked_subcommand is None:
+        context.exit(_run(Request(**options)))
 
-    \b
-    derive-bn --m 4                      the derivation of batch norm, spelled out at m = 4
-    derive-bn --layer batchnorm          for every m
-    derive-bn --m 4 -o report.pdf        a typeset report
-    derive-bn layers                     what there is to derive
-    """
-    if context.invoked_subcommand is not None:
-        return
+
+def _run(ask: Request) -> int:
+    """Derives, writes, and gives the exit code. What can be wrong with the request is found before any work."""
     from derive.layers import check_name
 
-    check_name(layer)
-    chosen = _format(form, output)
-    if output is not None:
-        _check_target(Path(output))
-    report = _derive(layer, m, thorough=thorough, stable=stable)
-    _write(report, chosen, output)
-    context.exit(EXIT_CODES[report.verdict])
+    check_name(ask.layer)
+    form = _format(ask.form, ask.output)
+    if ask.output is not None:
+        _check_target(Path(ask.output))
+    elif form == "pdf":
+        raise OutputError("A PDF is not for the terminal. Name a file with -o.")
+    report = _derive(ask)
+    _write(report, form, ask.output)
+    return EXIT_CODES[report.verdict]
 
 
 @cli.command("layers")
@@ -115,11 +138,11 @@ def layers_command(form: str) -> None:
     click.echo((catalogue_json if form == "json" else catalogue_text)(catalogue()), nl=False)
 
 
-def _derive(layer: str, m: int | None, *, thorough: bool, stable: bool) -> Report:
+def _derive(ask: Request) -> Report:
     from derive.derivation import derive
     from derive.report import report
 
-    return report(derive(layer, m, thorough=thorough), stable=stable)
+    return report(derive(ask.layer, ask.m, thorough=ask.thorough), stable=ask.stable)
 
 
 def _format(form: str | None, output: str | None) -> str:
@@ -171,15 +194,14 @@ def _text(report: Report, form: str) -> str:
 
 
 def _writer(form: str) -> Callable[[Report], str]:
-    match form:
-        case "json":
-            from derive.write.json import json as writer
-        case "latex":
-            from derive.write.latex import latex as writer
-        case "markdown":
-            from derive.write.markdown import markdown as writer
-        case _:
-            from derive.write.terminal import plain as writer
+    """Writers are imported when they are used: each brings its own libraries."""
+    module, name = {
+        "json": ("derive.write.json", "json"),
+        "latex": ("derive.write.latex", "latex"),
+        "markdown": ("derive.write.markdown", "markdown"),
+        "text": ("derive.write.terminal", "plain"),
+    }[form]
+    writer: Callable[[Report], str] = getattr(import_module(module), name)
     return writer
 
 

@@ -135,7 +135,8 @@ def _indices_in(expr: Expr) -> list[Expr]:
 
 
 def _occurs(fold: Fold, parts: list[Term]) -> bool:
-    return any(_match(fold.bracket, node) is not None for part in parts for base in part.factors for node in preorder_traversal(base))
+    nodes = (node for part in parts for base in part.factors for node in preorder_traversal(base))
+    return any(_match(fold.bracket, node) is not None for node in nodes)
 
 
 def _as_identity(fold: Fold) -> Identity:
@@ -225,4 +226,3 @@ def operations(expr: Expr, seen: set[Expr] | None = None) -> int:
         return 1 + operations(expr.function, seen)
     own = len(expr.args) - 1 if isinstance(expr, Add | Mul) else 1
     return own + sum(operations(arg, seen) for arg in expr.args if isinstance(arg, Expr))
-

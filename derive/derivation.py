@@ -7,22 +7,22 @@ judges every line, `explicit` and `numeric` are further routes to the same gradi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from sympy import Expr, IndexedBase, Mul, S, Sum, Symbol
+from sympy import Expr, Indexed, IndexedBase, Mul, S, Sum, Symbol
 from sympy.core.parameters import distribute
 
 from derive.backward import Adjoint, LocalPartial, adjoint_of, adjoints, local_partials
-from derive.closed_form import Identity, compact, known_sums_put_in, operations
-from derive.errors import SizeError
+from derive.closed_form import Identity, Line, compact, known_sums_put_in, operations
+from derive.errors import LayerError, SizeError
 from derive.explicit import spell_out
-from derive.graph import LOSS, Graph, build
+from derive.graph import LOSS, Graph, build, upstream_of
 from derive.indices import indices_of, name_of, put_in, relabel
 from derive.kernel import Kernel, Verdict, partial
-from derive.kernel.verdict import Proved, Refuted
+from derive.kernel.verdict import Proved
 from derive.layers import load
 from derive.layers.layer import Assignment, Gradient, Layer, Quantity
 from derive.notation import Notation
@@ -56,7 +56,14 @@ class Step:
     rule: str
     part: str
     verdict: Verdict
-    because: tuple[Reason, ...] = ()
+    because: tuple[Reason, ...]
+    notation: Notation = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.notation.equation_text(self.target, self.value)}  ({self.rule}; {self.verdict.label})"
+
+    def _repr_latex_(self) -> str:
+        return f"${self.notation.equation_latex(self.target, self.value)}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +75,19 @@ class ClosedForm:
     """
 
     of: Quantity
+    target: Quantity
     found: Expr
     stated: Expr
     verdict: Verdict
     because: tuple[Reason, ...]
     operations: tuple[int, int]
+    notation: Notation = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.notation.equation_text(self.target, self.found)
+
+    def _repr_latex_(self) -> str:
+        return f"${self.notation.equation_latex(self.target, self.found)}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +117,8 @@ class Derivation:
 
     def __init__(self, layer: Layer, m: int | None = None, *, thorough: bool = False) -> None:
         if m is not None and not 1 <= m <= LARGEST_SIZE:
-            raise SizeError(f"m = {m} is not a batch size from 1 to {LARGEST_SIZE}. Leave m out for the proof of every m.")
+            said = f"m = {m} is not a batch size from 1 to {LARGEST_SIZE}."
+            raise SizeError(f"{said} Leave m out for the proof of every m.")
         self.layer, self.m, self.thorough = layer, m, thorough
         self.graph: Graph = build(layer)
 
@@ -110,7 +126,7 @@ class Derivation:
         return f"<Derivation of {self.layer.name}, m = {self.m or 'every'}>"
 
     def _repr_latex_(self) -> str:
-        rows = (f"{self.notation.latex(adjoint_of(self.graph.nodes[name_of(c.of)]))} &= {self.notation.latex(c.found)}" for c in self.closed_forms)
+        rows = (f"{self.notation.latex(c.target)} &= {self.notation.latex(c.found)}" for c in self.closed_forms)
         return r"$$\begin{aligned}" + r"\\".join(rows) + r"\end{aligned}$$"
 
     # --- what is derived -----------------------------------------------------------------------------------------
@@ -120,6 +136,25 @@ class Derivation:
         """Prints this layer's formulas: knows how many indices each of its names has."""
         ranks: dict[str, int] = {node.name: len(node.shape) for node in self.graph.nodes.values()}
         return Notation({**ranks, LOSS: 0})
+
+    @property
+    def symbols(self) -> dict[str, Quantity | IndexedBase]:
+        """Every name of this layer: tensors to be indexed, scalars, sizes, and the index letters of its own formulas."""
+        found: dict[str, Quantity | IndexedBase] = {}
+        for target in (*(node.target for node in self.graph.nodes.values()), upstream_of(self.graph)):
+            found[name_of(target)] = target.base if isinstance(target, Indexed) else target
+            found |= {index.name: index for index in indices_of(target)}
+        return found | {size.name: size for size in self.graph.sizes}
+
+    def judge(self, of: str, value: Expr) -> Verdict:
+        """The kernel's verdict on somebody's closed form: is ∂L/∂`of` = `value`, at the indices the layer gives `of`?
+
+        `value` is a SymPy expression over `symbols`. Raises `LayerError` if the layer has no quantity of that name.
+        """
+        node = self.graph.nodes.get(of)
+        if node is None:
+            raise LayerError(f"{self.layer.name} has no quantity {of}. It has: {', '.join(self.graph.nodes)}.")
+        return self.kernel.decide(partial(Symbol(LOSS), node.target), value)
 
     @cached_property
     def partials(self) -> tuple[LocalPartial, ...]:
@@ -151,7 +186,9 @@ class Derivation:
         """Reverse mode as a program: the adjoints in order, down to the upstream gradient, identities not used."""
         values = {name_of(self._upstream.target): self._upstream}
         return _undistributed(
-            lambda: tuple(Assignment(one.target, put_in(one.value, values)) for one in reversed_order(self.adjoints, self.graph))
+            lambda: tuple(
+                Assignment(one.target, put_in(one.value, values)) for one in reversed_order(self.adjoints, self.graph)
+            )
         )
 
     def numpy(self) -> Functions:
@@ -165,7 +202,9 @@ class Derivation:
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """The three exact routes. The fourth, NumPy, is `numeric`."""
-        return _undistributed(lambda: (self._chain_rule_check(), self._total_derivative_check(), self._spelled_out_check()))
+        return _undistributed(
+            lambda: (self._chain_rule, self._total_derivative_check(), self._spelled_out_check()),
+        )
 
     @cached_property
     def numeric(self) -> tuple[NumericCheck, ...]:
@@ -184,7 +223,7 @@ class Derivation:
 
     @property
     def verdict(self) -> str:
-        """"proved", "undecided", "refuted", or "failed" where only a numerical check did not pass."""
+        """ "proved", "undecided", "refuted", or "failed" where only a numerical check did not pass."""
         label = worst(self.verdicts)
         return "failed" if label == ORDER[0] and not all(check.passed for check in self.numeric) else label
 
@@ -193,7 +232,7 @@ class Derivation:
     @property
     def _summed(self) -> tuple[str, ...]:
         """The intermediates that are sums, such as μ and σ²."""
-        return tuple(node.name for node in self.graph.intermediates if node.value.has(Sum))
+        return tuple(node.name for node in self.graph.intermediates if node.value is not None and node.value.has(Sum))
 
     @cached_property
     def _upstream(self) -> Assignment:
@@ -201,7 +240,7 @@ class Derivation:
 
     def _judge(self, target: Quantity, value: Expr, rule: str, part: str, identities: Iterable[Identity] = ()) -> Step:
         because = tuple(Reason(one, self.kernel.decide(one.left, one.right)) for one in identities)
-        return Step(target, value, rule, part, self.kernel.decide(target, value), because)
+        return Step(target, value, rule, part, self.kernel.decide(target, value), because, self.notation)
 
     def _partial_steps(self) -> Iterable[Step]:
         for one in self.partials:
@@ -219,7 +258,7 @@ class Derivation:
                 yield self._judge(one.target, line.value, line.rule, "adjoints", line.identities)
 
     @cached_property
-    def _simple(self):  # type: ignore[no-untyped-def]
+    def _simple(self) -> dict[Quantity, Line]:
         """Each adjoint with the sums that are known put in: the second term of ∂L/∂μ goes here."""
         return {
             one.target: known_sums_put_in(one.value, self.graph, self.kernel.equal, indices_of(one.target))
@@ -233,65 +272,67 @@ class Derivation:
                 yield self._judge(target, line.value, line.rule, "simplification", line.identities)
 
     @cached_property
-    def _lines(self):  # type: ignore[no-untyped-def]
+    def _lines(self) -> dict[Quantity, tuple[Line, ...]]:
         return {target: self._simplified(target) for target in map(self._target, self.layer.gradients)}
 
     def _target(self, claim: Gradient) -> Quantity:
         return adjoint_of(self.graph.nodes[name_of(claim.of)])
 
-    def _simplified(self, target: Quantity):  # type: ignore[no-untyped-def]
+    def _simplified(self, target: Quantity) -> tuple[Line, ...]:
         return compact(self._written_out(target), self.graph, self.kernel.equal, indices_of(target))
 
     def _written_out(self, target: Quantity) -> Expr:
         """The gradient by the chain rule alone, written out down to the upstream gradient."""
-        values = {name_of(one.target): Assignment(one.target, self._simple[one.target].value) for one in self.adjoints}
-        values[name_of(self._upstream.target)] = self._upstream
-        expr, names = target, set(values)
-        while any(name_of(q) in names for q in quantities(expr)):
-            expr = put_in(expr, values)
-        return relabel(expr, frozenset(indices_of(target)))
+        values = (Assignment(one.target, self._simple[one.target].value) for one in self.adjoints)
+        return relabel(self._down_to_upstream(target, values), frozenset(indices_of(target)))
 
     def _closed_form(self, claim: Gradient) -> ClosedForm:
         target = self._target(claim)
         start, lines = self._written_out(target), self._lines[target]
         found = lines[-1].value if lines else start
         verdict = self.kernel.decide(found, claim.value)
-        return ClosedForm(
-            claim.of, found, claim.value, verdict, self._because(target, claim), (operations(start), operations(found))
-        )
+        counts = operations(start), operations(found)
+        because = self._because(target)
+        return ClosedForm(claim.of, target, found, claim.value, verdict, because, counts, self.notation)
 
-    def _because(self, target: Quantity, claim: Gradient) -> tuple[Reason, ...]:
+    def _because(self, target: Quantity) -> tuple[Reason, ...]:
         """Why chain rule and stated form agree: the sums whose definitions were needed."""
-        chain = self._unsimplified(target)
-        verdict = self.kernel.decide(chain, claim.value, explain=self._summed)
+        verdict = dict(self._chain_rule.verdicts)[name_of(target)]
         used = verdict.used if isinstance(verdict, Proved) else ()
         identities = (identity_of(self.graph, name) for name in used)
         return tuple(Reason(one, self.kernel.decide(one.left, one.right)) for one in identities)
 
     def _unsimplified(self, target: Quantity) -> Expr:
         """Like `_written_out`, with no identity used on the way."""
-        values = {name_of(one.target): one.assignment for one in self.adjoints}
-        values[name_of(self._upstream.target)] = self._upstream
-        expr, names = target, set(values)
-        while any(name_of(q) in names for q in quantities(expr)):
+        return self._down_to_upstream(target, (one.assignment for one in self.adjoints))
+
+    def _down_to_upstream(self, expr: Expr, adjoints: Iterable[Assignment]) -> Expr:
+        """`expr` with every adjoint written out by its value, until only the upstream gradient is left."""
+        values = {name_of(one.target): one for one in (*adjoints, self._upstream)}
+        while any(name_of(q) in values for q in quantities(expr)):
             expr = put_in(expr, values)
         return expr
 
     # --- the routes ----------------------------------------------------------------------------------------------
 
-    def _chain_rule_check(self) -> Check:
+    @cached_property
+    def _chain_rule(self) -> Check:
         start = perf_counter()
-        verdicts = tuple(
-            (str(claim.of), self.kernel.decide(self._unsimplified(self._target(claim)), claim.value))
-            for claim in self.layer.gradients
-        )
+        verdicts = tuple(self._by_chain_rule(claim) for claim in self.layer.gradients)
         return Check("closed form = chain rule over the graph", "every m", verdicts, perf_counter() - start)
+
+    def _by_chain_rule(self, claim: Gradient) -> tuple[str, Verdict]:
+        target = self._target(claim)
+        chain = self._unsimplified(target)
+        return name_of(target), self.kernel.decide(chain, claim.value, explain=self._summed)
 
     def _total_derivative_check(self) -> Check:
         start = perf_counter()
         kernel = Kernel(_definitions(self.graph, (), ()))
+        loss = Symbol(LOSS)
         verdicts = tuple(
-            (str(claim.of), kernel.decide(partial(Symbol(LOSS), claim.of), claim.value)) for claim in self.layer.gradients
+            (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.value))
+            for claim in self.layer.gradients
         )
         return Check("closed form = total derivative by the kernel", "every m", verdicts, perf_counter() - start)
 
@@ -304,7 +345,7 @@ class Derivation:
             return Check(name, why, (), 0.0)
         out = spell_out(self.graph, dict.fromkeys(self.graph.sizes, self.m))
         kernel = Kernel(out.sums)
-        verdicts = tuple((element.of.name, kernel.decide(element.derivative, element.claim)) for element in out.elements)
+        verdicts = tuple((one.of.name, kernel.decide(one.derivative, one.claim)) for one in out.elements)
         return Check(name, f"m = {self.m}, all {len(verdicts)} elements", verdicts, perf_counter() - start)
 
 
@@ -313,16 +354,8 @@ def worst(verdicts: Iterable[Verdict]) -> str:
     return max((verdict.label for verdict in verdicts), key=ORDER.index, default=ORDER[0])
 
 
-def upstream_of(graph: Graph) -> Quantity:
-    """The upstream gradient at the output's own indices."""
-    base, output = graph.layer.upstream, graph.output
-    return base[output.indices] if output.shape else Symbol(base.label.name)
-
-
 def quantities(expr: Expr) -> set[Quantity]:
     """The symbols and indexed quantities that `expr` reads."""
-    from sympy import Indexed
-
     bases = {base.label for base in expr.atoms(IndexedBase)}
     return {q for q in expr.atoms(Symbol, Indexed) if q not in bases}
 
@@ -368,5 +401,5 @@ def _definitions(
 
 def _undistributed(work: Callable[[], T]) -> T:
     """Runs `work` with SymPy leaving 2·(a + b) as it is: brackets of the forward pass are to stay whole."""
-    with distribute(False):
+    with distribute(False):  # noqa: FBT003 -- SymPy's own signature
         return work()

@@ -1,6 +1,7 @@
 """One tree of errors: everything a user of this package can be told about wrong input.
 
-A message is two sentences: what is wrong, and what to do. The command line prints it as it is and ends with `exit_code`.
+A message is two sentences: what is wrong, and what to do. The command line prints it as it is and ends with
+`exit_code`.
 """
 
 

@@ -45,9 +45,7 @@ def spell_out(graph: Graph, sizes: Mapping[Symbol, int]) -> SpelledOut:
     loss = writer.loss()
     pairs = [pair for claim in graph.layer.gradients for pair in writer.claimed(claim)]
     names = {total: Symbol(f"Σ{number}") for number, total in enumerate(writer.plain_sums)}
-    elements = tuple(
-        Element(of, loss.diff(of).xreplace(names), claim.xreplace(names)) for of, claim in pairs
-    )
+    elements = tuple(Element(of, loss.diff(of).xreplace(names), claim.xreplace(names)) for of, claim in pairs)
     return SpelledOut(elements, tuple((name, total) for total, name in names.items()))
 
 

@@ -15,7 +15,7 @@ from derive.errors import LayerError
 from derive.indices import indices_of, name_of
 from derive.layers.layer import Layer, Quantity
 
-__all__ = ["LOSS", "Graph", "Node", "build"]
+__all__ = ["LOSS", "Graph", "Node", "build", "upstream_of"]
 
 LOSS = "L"
 
@@ -80,6 +80,12 @@ def build(layer: Layer) -> Graph:
     return graph
 
 
+def upstream_of(graph: Graph) -> Quantity:
+    """The upstream gradient g = ∂L/∂y at the output's own indices."""
+    base = graph.layer.upstream
+    return base[graph.output.indices] if graph.output.shape else Symbol(base.label.name)
+
+
 def _add(nodes: dict[str, Node], node: Node) -> None:
     if node.name == LOSS:
         raise LayerError(f"{LOSS} is the loss and can't name a quantity of the layer. Choose another name.")
@@ -129,27 +135,31 @@ def _reads(value: Expr, ranges: dict[Symbol, Expr], target: Quantity, nodes: dic
 def _known(read: Quantity, target: Quantity, nodes: dict[str, Node]) -> str:
     name = name_of(read)
     if name not in nodes:
-        raise LayerError(f"{target} reads {name}, which is not defined before it. Add it to the inputs or move its line up.")
+        said = f"{target} reads {name}, which is not defined before it."
+        raise LayerError(f"{said} Add it to the inputs or move its line up.")
     if len(indices_of(read)) != len(nodes[name].shape):
-        raise LayerError(f"{target} reads {read}, but {name} has {len(nodes[name].shape)} indices.")
+        rank = len(nodes[name].shape)
+        raise LayerError(f"{target} reads {read}, but {name} has {rank} indices. Give it as many.")
     return name
 
 
 def _check_indices(read: Indexed, ranges: dict[Symbol, Expr], target: Quantity) -> None:
     for index, size in zip(read.indices, _shape(read), strict=True):
         if index not in ranges:
-            raise LayerError(f"In {target} the index {index} of {read} is neither an index of {target} nor summed over.")
+            said = f"In {target} the index {index} of {read} is neither an index of {target} nor summed over."
+            raise LayerError(f"{said} Sum over it, or give it to {target}.")
         if ranges[index] != size:
-            raise LayerError(f"In {target} the index {index} runs to {ranges[index]}, but {read.base} has size {size} there.")
+            said = f"In {target} the index {index} runs to {ranges[index]}, but {read.base} has size {size} there."
+            raise LayerError(f"{said} Use one size for both.")
 
 
 def _check_claims(graph: Graph) -> None:
-    """Claims may read inputs, intermediates and the upstream gradient, with the indices of what they are the gradient of."""
+    """Claims may read any quantity and the upstream gradient, with the indices of what they are the gradient of."""
     output = graph.output
-    upstream = Node(graph.layer.upstream[output.indices] if output.shape else Symbol("g"), None, output.shape, ())
+    upstream = Node(upstream_of(graph), None, output.shape, ())
     known = {**graph.nodes, upstream.name: upstream}
     for claim in graph.layer.gradients:
         if name_of(claim.of) not in graph.nodes:
-            raise LayerError(f"A gradient is claimed for {claim.of}, which is not a quantity of {graph.layer.name}.")
+            said = f"A gradient is claimed for {claim.of}, which {graph.layer.name} does not have."
+            raise LayerError(f"{said} Remove it, or define {claim.of}.")
         tuple(_reads(claim.value, dict(zip(indices_of(claim.of), _shape(claim.of), strict=True)), claim.of, known))
-

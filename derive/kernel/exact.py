@@ -276,7 +276,9 @@ class _Tangent:
         value = self.plain._power(base.value, exponent)
         if self.plain.arithmetic.vanishes(base.value) and exponent < 1:
             raise Undefined
-        slope = self.plain._power(base.value, exponent - 1) if exponent != 1 else self.plain.arithmetic.number(Fraction(1))
+        slope = (
+            self.plain._power(base.value, exponent - 1) if exponent != 1 else self.plain.arithmetic.number(Fraction(1))
+        )
         return Dual(value, slope * base.tangent * self.plain.arithmetic.number(exponent))
 
     def _quantity(self, expr: Expr, at: Mapping[Expr, int]) -> Dual:

@@ -14,15 +14,16 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from itertools import count, permutations, product
+from typing import Any, TypeAlias
 
 from derive.kernel.language import Unsupported
 
-Rational = int | Fraction
-Atom = tuple[str, ...]
-Factors = tuple[tuple[Atom, int], ...]
-Key = tuple  # type: ignore[type-arg] # an Atom, or ("Σ", sizes, Factors)
-Monomial = frozenset[tuple[Key, int]]
-Poly = dict[Monomial, Rational]
+Rational: TypeAlias = int | Fraction
+Atom: TypeAlias = tuple[str, ...]
+Factors: TypeAlias = tuple[tuple[Atom, int], ...]
+Key: TypeAlias = tuple[Any, ...]  # an Atom, or ("Σ", sizes, Factors): a recursive type would slow every caller's checks
+Monomial: TypeAlias = frozenset[tuple[Key, int]]
+Poly: TypeAlias = dict[Monomial, Rational]
 
 SIGMA, DELTA = "Σ", "δ"
 UNIT: Monomial = frozenset()

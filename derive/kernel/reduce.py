@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import permutations
 from typing import TYPE_CHECKING
 
@@ -61,15 +62,18 @@ def reduced(scope: Scope, poly: Poly) -> Poly:
 def _without_aliases(scope: Scope, poly: Poly) -> Poly:
     """A root that a finer one replaced is written as a power of that one."""
     while coarse := pl.names_of(poly) & scope.aliases.keys():
-        name = min(coarse)
-        finer, steps = scope.aliases[name]
-        poly = scope.replaced(poly, name, lambda atom, to=finer, n=steps: pl.variable((to, *atom[1:]), n))
+        poly = _finer(scope, poly, min(coarse))
     return poly
+
+
+def _finer(scope: Scope, poly: Poly, name: str) -> Poly:
+    finer, steps = scope.aliases[name]
+    return scope.replaced(poly, name, lambda atom: pl.variable((finer, *atom[1:]), steps))
 
 
 def _in_use(scope: Scope, poly: Poly) -> list[Generator]:
     """The roots that occur in `poly` or in the base of one that does, in the order they were made."""
-    wanted, seen = set(pl.names_of(poly)), set()
+    wanted, seen = set(pl.names_of(poly)), set[str]()
     while new := (wanted & scope.generators.keys()) - seen:
         seen |= new
         for name in new:
@@ -87,7 +91,7 @@ def _rule(scope: Scope, generator: Generator, base: Poly, poly: Poly) -> Rule | 
         cofactor = pl.invert(monomial - {(key, 1)})
         others = {term: value for term, value in base.items() if term != monomial}
         value = pl.multiply(pl.subtract(root, others), {cofactor: 1})
-        value = pl.scale(value, 1 / pl.Fraction(base[monomial]))
+        value = pl.scale(value, 1 / Fraction(base[monomial]))
         if pl.all_free_indices(value) <= pl.free_indices(key):
             return Rule(key, value)
     return None
@@ -101,7 +105,7 @@ def _candidates(scope: Scope, base: Poly, poly: Poly) -> Iterator[tuple[Key, pl.
             if exponent == 1 and all(scope.is_positive(other[0]) for other, _ in rest):
                 found.append((key[0] != pl.SIGMA, -len(repr(key)), repr(key), key, monomial))
     for *_, key, monomial in sorted(found, key=lambda item: item[:3]):
-        others = {term: 1 for term in base if term != monomial}
+        others = {term: value for term, value in base.items() if term != monomial}
         if key[0] == pl.SIGMA:
             if not any(_matches(key, other) for term in others for other, _ in term):
                 yield key, monomial

@@ -33,7 +33,9 @@ from derive.kernel.verdict import Counterexample
 Values = dict[Place, Fraction]
 LARGEST_SIZE = 4
 DRAWS = 10
-ROOTS = tuple(sorted((Fraction(a, b) for a in range(1, 40) for b in (1, 2, 3)), key=lambda r: (r.denominator * r.numerator, r)))
+ROOTS = tuple(
+    sorted((Fraction(a, b) for a in range(1, 40) for b in (1, 2, 3)), key=lambda r: (r.denominator * r.numerator, r))
+)
 SMALL = tuple(Fraction(value) for value in (0, 1, -1, 2, -2, 3, -3))
 
 
@@ -216,9 +218,7 @@ def _parameter(ask: Question, base: Expr) -> Symbol | None:
     return min(terms, key=lambda term: (not term.is_positive, term.name), default=None)
 
 
-def _rests(
-    ask: Question, sizes: Mapping[str, int], values: Values, base: Expr, place: Place
-) -> set[Fraction] | None:
+def _rests(ask: Question, sizes: Mapping[str, int], values: Values, base: Expr, place: Place) -> set[Fraction] | None:
     """The values of `base` without its parameter, over all of its free indices."""
     evaluator = Evaluator(ask.definitions, Point(sizes, {**values, place: Fraction(0)}), Exact())
     try:
@@ -276,7 +276,9 @@ def _shrunk(ask: Question, sizes: Mapping[str, int], values: Values) -> Values:
 
 
 def _allowed(ask: Question, values: Values) -> bool:
-    return all(values[place] > 0 for leaf in ask.leaves if leaf.is_positive for place in values if place[0] == name_of(leaf))
+    return all(
+        values[place] > 0 for leaf in ask.leaves if leaf.is_positive for place in values if place[0] == name_of(leaf)
+    )
 
 
 def _report(ask: Question, sizes: Mapping[str, int], values: Values) -> Counterexample:

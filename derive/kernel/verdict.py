@@ -24,6 +24,11 @@ class Counterexample:
     left: str
     right: str
 
+    def __str__(self) -> str:
+        places = ((f"{name}_{','.join(map(str, at))}" if at else name, value) for name, at, value in self.values)
+        shown = (f"{name} = {value}" for name, value in (*self.sizes, *self.at, *places))
+        return f"{', '.join(shown)}: left {self.left}, right {self.right}"
+
 
 @dataclass(frozen=True, slots=True)
 class Proved:
@@ -39,6 +44,9 @@ class Proved:
 
     label = "proved"
 
+    def __str__(self) -> str:
+        return "; ".join(filter(None, ("proved for every size", self.note)))
+
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
@@ -47,6 +55,9 @@ class Refuted:
     counterexample: Counterexample
 
     label = "refuted"
+
+    def __str__(self) -> str:
+        return f"refuted at {self.counterexample}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,9 @@ class Undecided:
     evidence: str = ""
 
     label = "undecided"
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (f"undecided: {self.reason}", self.evidence)))
 
 
 Verdict = Proved | Refuted | Undecided

@@ -7,12 +7,13 @@ integer symbols. A name is written the way it is read ("σ²", "x̂"); the write
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sympy import Expr, Idx, Indexed, IndexedBase, Sum, Symbol
 
 __all__ = ["Assignment", "Gradient", "Layer", "index", "mean", "positive", "scalar", "size", "tensor", "total"]
 
-Quantity = Symbol | Indexed
+Quantity: TypeAlias = Symbol | Indexed
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ from derive.notation.syntax import (
     Addition,
     Bracket,
     Call,
+    Derivative,
     Fraction,
+    Indicator,
     Minus,
     Name,
     Node,
@@ -80,7 +82,7 @@ def render(node: Node) -> str:
     return line
 
 
-def _enclosing(node: Power | Root | Summation | Call | Bracket) -> str:
+def _enclosing(node: Derivative | Indicator | Power | Root | Summation | Call | Bracket) -> str:
     match node:
         case Power(base, exponent):
             return f"{_placed(base, BASE)}^{{{_exponent(exponent)}}}"
@@ -88,12 +90,29 @@ def _enclosing(node: Power | Root | Summation | Call | Bracket) -> str:
             return rf"\sqrt{{{render(value)}}}" if degree == 2 else rf"\sqrt[{degree}]{{{render(value)}}}"
         case Summation():
             return f"{_sigma(node)} {_placed(node.body, BODY)}"
+        case _:
+            return _delimited(node)
+
+
+def _delimited(node: Derivative | Indicator | Call | Bracket) -> str:
+    match node:
+        case Derivative(body, below):
+            return rf"\frac{{\partial}}{{\partial {_name(below)}}} \left[ {render(body)} \right]"
+        case Indicator():
+            return _indicator(node)
         case Call():
             return _call(node)
         case Bracket(body, opening):
             return rf"\left{_escaped(opening) if opening == '{' else opening} {render(body)} \right{_CLOSING[opening]}"
         case _:
             assert_never(node)
+
+
+def _indicator(node: Indicator) -> str:
+    if node.mark == "δ":
+        return _name(Name("δ", indices=(node.left, node.right)))
+    relation = "=" if node.relation == "=" else r"\neq"
+    return rf"\left[ {render(node.left)} {relation} {render(node.right)} \right]"
 
 
 def _placed(node: Node, place: int) -> str:
@@ -129,19 +148,26 @@ def _call(node: Call) -> str:
     inside = ", ".join(map(render, node.arguments))
     if node.function == "abs":
         return rf"\left| {inside} \right|"
+    if node.function == "norm":
+        return rf"\left\| {inside} \right\|"
     return rf"{_operator(node.function)}\left( {inside} \right)"
 
 
 def _operator(function: str) -> str:
     if function in _FUNCTIONS:
         return rf"\{function}"
-    return _letters(function) if len(function) == 1 else rf"\operatorname{{{_escaped(function)}}}"
+    return _letters(function) if len(function) == 1 and function != "E" else rf"\operatorname{{{_escaped(function)}}}"
 
 
 def _sigma(node: Summation) -> str:
-    low = f"={render(node.low)}" if node.low is not None else ""
+    if node.index is None:
+        return r"\sum"
+    index = _name(node.index)
     high = f"^{{{render(node.high)}}}" if node.high is not None else ""
-    return rf"\sum_{{{_name(node.index)}{low}}}{high}"
+    told = [f"{index}={render(node.low)}"] if node.low is not None else []
+    told += [rf"{index} \in {render(node.within)}"] if node.within is not None else []
+    told += [rf"{index} \neq {render(node.other_than)}"] if node.other_than is not None else []
+    return rf"\sum_{{{', '.join(told) or index}}}{high}"
 
 
 def _name(name: Name) -> str:

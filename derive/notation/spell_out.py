@@ -7,6 +7,7 @@ tree: SymPy would sort and multiply out. Only numbers are put together (2·3 is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from typing import Final, TypeAlias
 
@@ -21,7 +22,9 @@ from derive.notation.syntax import (
     Addition,
     Bracket,
     Call,
+    Derivative,
     Fraction,
+    Indicator,
     Minus,
     Name,
     Node,
@@ -73,8 +76,12 @@ def _at(node: Node, values: Values) -> Node:
     return result
 
 
-def _at_inner(node: Power | Root | Call | Bracket, values: Values) -> Node:
+def _at_inner(node: Derivative | Indicator | Power | Root | Call | Bracket, values: Values) -> Node:
     match node:
+        case Derivative(body, bottom):
+            return Derivative(_at(body, values), _indexed(bottom, values))
+        case Indicator(left, right):
+            return replace(node, left=_at(left, values), right=_at(right, values))
         case Power(base, exponent):
             return _power(_at(base, values), _at(exponent, values))
         case Root(value, degree):
@@ -104,14 +111,19 @@ def _indexed(name: Name, values: Values) -> Name:
 def _summation(node: Summation, values: Values) -> Node:
     """A sum whose limits have become numbers is written out; the bound index hides a free one of the same name."""
     low, high = (end if end is None else _at(end, values) for end in (node.low, node.high))
-    first, last = _whole(low), _whole(high)
-    if first is None or last is None or last - first >= MOST:
+    first, last, index = _whole(low), _whole(high), _walked(node)
+    if index is None or first is None or last is None or last - first >= MOST:
         inside = {name: value for name, value in values.items() if name != node.index}
-        return Summation(node.index, low, high, _at(node.body, inside))
-    elements = [_at(node.body, {**values, node.index: _number(k)}) for k in range(first, last + 1)]
+        return replace(node, low=low, high=high, body=_at(node.body, inside))
+    elements = [_at(node.body, {**values, index: _number(k)}) for k in range(first, last + 1)]
     if isinstance(node.body, Summation):  # a double sum is one row of terms
         elements = [term for row in elements for term in (row.terms if isinstance(row, Addition) else (row,))]
     return _addition(elements)
+
+
+def _walked(node: Summation) -> Name | None:
+    """The index of a sum that goes from one limit to the other and leaves nothing out."""
+    return node.index if node.other_than is None and node.within is None else None
 
 
 def _whole(node: Node | None) -> int | None:

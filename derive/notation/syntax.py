@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 __all__ = [
     "BASE", "BODY", "BOTTOM", "DELIMITED", "FACTOR", "LAST_FACTOR", "ONE", "TERM", "TOP", "ZERO",
-    "Addition", "Bracket", "Call", "Fraction", "Minus", "Name", "Node", "Number", "Partial", "Power", "Product", "Root",
-    "Summation", "is_node", "lacks_bracket", "open_ended", "walk",
+    "Addition", "Bracket", "Call", "Derivative", "Fraction", "Indicator", "Minus", "Name", "Node", "Number", "Partial",
+    "Power", "Product", "Root", "Summation", "is_node", "lacks_bracket", "open_ended", "walk",
 ]  # fmt: skip
 
 
@@ -57,6 +57,32 @@ class Partial:
     @property
     def parts(self) -> tuple[Node, ...]:
         return self.top, self.bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    """The derivative of an expression: ∂/∂x [a + b]. That of a name is a `Partial`."""
+
+    body: Node
+    bottom: Name
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return self.body, self.bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """1 where the two are equal (or, with relation ≠, differ) and else 0: [i = j], or δ_ij with the mark δ."""
+
+    left: Node
+    right: Node
+    relation: str = "="
+    mark: str = "["
+
+    @property
+    def parts(self) -> tuple[Node, ...]:
+        return self.left, self.right
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +156,22 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Summation:
-    """Σ over one index; a double sum is a sum whose body is a sum. Limits that are not written are None."""
+    """Σ over one index; a double sum is a sum whose body is a sum. What is not written is None, the index too.
 
-    index: Name
+    `other_than` is the i of Σ_{j≠i}, `within` the B of Σ_{i∈B}.
+    """
+
+    index: Name | None
     low: Node | None
     high: Node | None
     body: Node
+    other_than: Node | None = None
+    within: Node | None = None
 
     @property
     def parts(self) -> tuple[Node, ...]:
-        return tuple(part for part in (self.low, self.high, self.body) if part is not None)
+        every = (self.low, self.high, self.other_than, self.within, self.body)
+        return tuple(part for part in every if part is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +199,8 @@ class Bracket:
 
 
 Node: TypeAlias = (
-    "Number | Name | Partial | Product | Fraction | Addition | Minus | Power | Root | Summation | Call | Bracket"
+    "Number | Name | Partial | Derivative | Indicator | Product | Fraction | Addition | Minus | Power | Root"
+    " | Summation | Call | Bracket"
 )
 
 ZERO: Final = Number("0")
@@ -184,11 +217,13 @@ _LEVELS: Final = MappingProxyType(
         Product: _PRODUCT,
         Fraction: _FRACTION,
         Partial: _FRACTION,
+        Derivative: _FRACTION,
         Power: _POWER,
         Root: _POWER,
         Number: _ATOM,
         Name: _ATOM,
         Call: _ATOM,
+        Indicator: _ATOM,
         Bracket: _ATOM,
     }
 )

