@@ -133,7 +133,9 @@ def remark(line: Line, voice: Voice, room: float) -> tuple[str, tuple[Formula, .
 def by_width(formulas: Iterable[Formula], room: float) -> tuple[tuple[Formula, ...], tuple[Formula, ...]]:
     """The formulas that a sentence can hold, and those that need a display."""
     found = tuple(formulas)
-    return tuple(one for one in found if width(one.latex) <= room), tuple(one for one in found if width(one.latex) > room)
+    return tuple(one for one in found if width(one.latex) <= room), tuple(
+        one for one in found if width(one.latex) > room
+    )
 
 
 def reached(judged: Judged, voice: Voice) -> str:
@@ -329,7 +331,9 @@ def _widest_first(term: str) -> str:
     if found is None or (inside and width(term[slice(*inside)]) > width(found[1])):
         return term
     before, above, below, after = found
-    return term if after.lstrip()[:1] in ("^", "_") else rf"{before}\frac{{1}}{{{below}}} {_OPEN} {above} {_CLOSE}{after}"
+    return (
+        term if after.lstrip()[:1] in ("^", "_") else rf"{before}\frac{{1}}{{{below}}} {_OPEN} {above} {_CLOSE}{after}"
+    )
 
 
 def _fraction(term: str) -> tuple[str, str, str, str] | None:
@@ -412,7 +416,13 @@ def factors(latex: str) -> list[str]:
     found, depth, last = [""], 0, ""
     for token in _TOKENS.findall(latex):
         depth -= token in ("}", r"\right")
-        if depth == 0 and found[-1].endswith(" ") and not token.isspace() and last not in _HELD and token not in _HOLDING:
+        if (
+            depth == 0
+            and found[-1].endswith(" ")
+            and not token.isspace()
+            and last not in _HELD
+            and token not in _HOLDING
+        ):
             found.append("")
         depth += token in ("{", r"\left")
         found[-1] += token
@@ -609,7 +619,7 @@ def _drawn(node: GraphNode, named: set[str]) -> Drawn:
 
 def column_of(nodes: Sequence[Drawn]) -> dict[str, int]:
     """The column of each node: longest path for intermediates, an input just before the first that reads it."""
-    inputs = {node.name for node in nodes if node.kind == "input"}
+    inputs = [node.name for node in nodes if node.kind == "input"]
     found: dict[str, int] = {}
     for node in nodes:
         if node.name not in inputs:
@@ -873,7 +883,7 @@ _PREAMBLE: Final = r"""\documentclass[11pt,a4paper]{article}
 _COLOURS: Final = MappingProxyType({
     "proved": "good", "passed": "good", "refuted": "bad", "failed": "bad", "undecided": "open",
 })  # fmt: skip
-_WIDE_COLUMNS: Final = MappingProxyType({"Route": "7.2cm", "Scope": "4.6cm", "Oracle": "3.1cm", "Worst case": "3.0cm"})
+_WIDE_COLUMNS: Final = MappingProxyType({"Route": "7.8cm", "Scope": "4.6cm", "Oracle": "3.1cm", "Worst case": "3.0cm"})
 _RIGHT_COLUMNS: Final = frozenset(("Cases", "Time"))
 _NUMBERED: Final = 36.0  # em of formula beside an equation number
 _PLAIN: Final = 39.0
@@ -910,7 +920,9 @@ class _Article:
         title = self.prose(self.report.title)
         at = "" if self.report.m is None else self.prose(f", spelled out at m = {self.report.m}")
         yield r"\begin{document}"
-        yield environment("center", rf"{{\LARGE {title}\par}}\medskip{{\large The backward pass for every batch size{at}\par}}")
+        yield environment(
+            "center", rf"{{\LARGE {title}\par}}\medskip{{\large The backward pass for every batch size{at}\par}}"
+        )
         yield environment("abstract", r"\noindent " + abstract(self.report, self.voice))
 
     def _heading(self, part: str) -> str:
@@ -984,7 +996,7 @@ class _Article:
         yield environment("boxed form", display(found, "equation*", _PLAIN - 1))
         equal = "The stated form is the same." if same else "The stated form is"
         yield rf"\noindent {operations(form)}{used} {equal}\atright{{{reached(form.judged, self.voice)}}}"
-        yield r"\par" if same else display(stated, "equation*", _PLAIN)
+        yield r"\par\smallskip" if same else display(stated, "equation*", _PLAIN)
         yield from self._used(wide)
         if form.spelled_out is not None:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"
@@ -1021,7 +1033,9 @@ class _Article:
 
 def in_line(latex: str) -> str:
     """A lone derivative with a slash, because a fraction in a sentence is too small to read."""
-    return re.sub(r"\A\\frac\{(\\partial (?:[^{}]|\{[^{}]*\})+)\}\{(\\partial (?:[^{}]|\{[^{}]*\})+)\}\Z", r"\1/\2", latex)
+    return re.sub(
+        r"\A\\frac\{(\\partial (?:[^{}]|\{[^{}]*\})+)\}\{(\\partial (?:[^{}]|\{[^{}]*\})+)\}\Z", r"\1/\2", latex
+    )
 
 
 def verdict(word: str) -> str:
