@@ -1,9 +1,9 @@
 r"""The report as a LaTeX article, with the computation graph drawn in TikZ.
 
 Promises: the source is pure ASCII whatever the names are, needs only amsmath, TikZ and the usual small packages, and
-compiles with pdflatex, lualatex and tectonic without an overfull line wherever a formula has a + or − to break at. Every
+compiles with pdflatex, lualatex and tectonic without an overfull line wherever a formula has a place to break at. Every
 formula of the report is a display equation of its own, `left = right` or `left &= right` in a split; numbers are the
-report's numbers, verdicts and rules stand in the text. No time or version is printed that the report does not hold.
+report's numbers, verdicts and rules stand in the text. The same report gives the same bytes.
 
 The sentences and tables that the Markdown writer shares are here too: each takes a `Voice`, which says how a formula, a
 text and a number are written.
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from derive.report import ClosedFormLine, Example, Formula, GraphNode, Judged, Line, Report
 
 __all__ = [
-    "SECTIONS", "Table", "Voice", "abstract", "conditions", "counterexample", "failures", "latex", "meanings", "measures",
-    "numeric_table", "operations", "proof_table", "reached", "remark", "rows", "sentence_case", "spelled_note",
+    "LOSS_NOTE", "SECTIONS", "Table", "Voice", "abstract", "by_width", "conditions", "counterexample",
+    "drawn_nodes", "failures", "latex", "listed", "meanings", "measures", "numeric_table", "operations", "proof_table",
+    "reached", "remark", "rows", "sentence_case", "spelled_note",
 ]  # fmt: skip
 
 # --- what is said, in any format ---------------------------------------------------------------------------------
@@ -37,8 +38,7 @@ SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     ),
     "adjoints": (
         "Adjoints",
-        "The adjoint of an intermediate is the sum, over everything that reads it, of that adjoint times the local "
-        "partial derivative.",
+        "An adjoint is a sum over everything that reads the intermediate: its adjoint times its local partial.",
     ),
     "simplification": (
         "Simplification",
@@ -55,8 +55,9 @@ MEANINGS: Final = (
 HOLLOW: Final = "A proof that says nothing carries the note “both sides are 0” or “same on both sides”."
 MEASURES: Final = (
     "The closed form in NumPy on random data with a weighted loss. Relative: max|error| / max|gradient|. Scaled: "
-    "max|error| over the natural size of the gradient’s terms, which the tolerance bounds. Each row shows the worst case."
+    "max|error| over the natural size of the gradient’s terms, which the tolerance bounds. A row is its worst case."
 )
+LOSS_NOTE: Final = "The loss L is any differentiable function of the output; only the upstream gradient enters:"
 MEASURES_STABLE: Final = (
     "The closed form in NumPy on random data with a weighted loss. Measured errors differ from machine to machine and "
     "are left out of this report."
@@ -114,7 +115,7 @@ def share(marks: Iterable[bool]) -> str:
 
 
 def listed(items: Sequence[str]) -> str:
-    """ "a, b and c"."""
+    """Items with commas and an "and": a, b and c."""
     return " and ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
 
 
@@ -169,7 +170,7 @@ def counterexample(example: Example, voice: Voice) -> str:
 
 def conditions(report: Report) -> tuple[Formula, ...]:
     """Everything that a proof of the report divides by, once each."""
-    judged = [line.judged for line in (*report.steps, *report.closed_forms)]
+    judged = [*(line.judged for line in report.steps), *(form.judged for form in report.closed_forms)]
     return tuple(dict.fromkeys(one for verdict in judged for one in verdict.conditions))
 
 
@@ -257,23 +258,23 @@ def width(latex: str) -> float:
 
 
 def _size(tokens: Sequence[str], at: int) -> tuple[float, int]:
-    """The width of the atom that starts at a token, and where the next one starts."""
-    token = tokens[at] if at < len(tokens) else ""
-    if token == "{":
+    """The width of the atom that starts at a word, and where the next one starts."""
+    word = tokens[at] if at < len(tokens) else ""
+    if word == "{":
         return _group_size(tokens, at + 1)
-    if token in ("^", "_"):
+    if word in ("^", "_"):
         size, at = _size(tokens, at + 1)
         return 0.72 * size, at
-    if token == r"\frac":
+    if word == r"\frac":
         above, at = _size(tokens, at + 1)
         below, at = _size(tokens, at)
         return max(above, below) + 0.35, at
-    if token == r"\sqrt":
+    if word == r"\sqrt":
         size, at = _size(tokens, at + 1)
         return size + 0.95, at
-    if token[1:] in _WRAPPERS:
+    if word[1:] in _WRAPPERS:
         return _size(tokens, at + 1)
-    return _plain_size(token), at + 1
+    return _plain_size(word), at + 1
 
 
 def _group_size(tokens: Sequence[str], at: int) -> tuple[float, int]:
@@ -284,21 +285,21 @@ def _group_size(tokens: Sequence[str], at: int) -> tuple[float, int]:
     return total, at + 1
 
 
-def _plain_size(token: str) -> float:
-    if token in _SIZES or not token.strip():
-        return _SIZES.get(token, 0.0)
-    return 0.62 if token.isascii() else 3.6
+def _plain_size(word: str) -> float:
+    if word in _SIZES or not word.strip():
+        return _SIZES.get(word, 0.0)
+    return 0.62 if word.isascii() else 3.6
 
 
 def terms(latex: str) -> list[str]:
     """A formula cut before every +, − and = that stands outside all braces and brackets."""
     found, depth = [""], 0
     tokens = _TOKENS.findall(latex)
-    for before, token, after in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
-        depth += (token in ("{", r"\left")) - (token in ("}", r"\right"))
-        if depth == 0 and token in _BREAKS and before.isspace() and after.isspace():
+    for before, word, after in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
+        depth += (word in ("{", r"\left")) - (word in ("}", r"\right"))
+        if depth == 0 and word in _BREAKS and before.isspace() and after.isspace():
             found.append("")
-        found[-1] += token
+        found[-1] += word
     return [one.strip() for one in found]
 
 
@@ -340,13 +341,13 @@ def _fraction(term: str) -> tuple[str, str, str, str] | None:
     """The widest fraction outside all brackets that has a + or − on top: what is before, above, below and after it."""
     depth, found = 0, []
     for at in _places(term):
-        token = term[at.start() : at.end()]
-        if depth == 0 and token == r"\frac":
+        word = term[at.start() : at.end()]
+        if depth == 0 and word == r"\frac":
             middle = _closing(term, at.end())
             stop = _closing(term, middle)
             above = term[at.end() + 1 : middle - 1]
             found.append((term[: at.start()], above, term[middle + 1 : stop - 1], term[stop:]))
-        depth += (token in ("{", r"\left")) - (token in ("}", r"\right"))
+        depth += (word in ("{", r"\left")) - (word in ("}", r"\right"))
     broken = [one for one in found if len(terms(one[1])) > 1]
     return max(broken, key=lambda one: width(one[1]), default=None)
 
@@ -369,11 +370,11 @@ def _bracket(term: str) -> tuple[int, int] | None:
     r"""Where the widest \left( … \right) outside all braces starts, and where its \right) does."""
     depth, start, found = 0, 0, []
     for at in _places(term):
-        token = at[0]
-        if depth == 0 and token == r"\left":
+        word = at[0]
+        if depth == 0 and word == r"\left":
             start = at.start()
-        depth += (token in ("{", r"\left")) - (token in ("}", r"\right"))
-        if depth == 0 and token == r"\right":
+        depth += (word in ("{", r"\left")) - (word in ("}", r"\right"))
+        if depth == 0 and word == r"\right":
             found.append((start, at.start()))
     round_ones = [(low, high) for low, high in found if term.startswith(_OPEN, low) and term.startswith(_CLOSE, high)]
     return max(round_ones, key=lambda one: width(term[slice(*one)]), default=None)
@@ -414,34 +415,24 @@ def _by_factors(part: str, limit: float) -> list[str]:
 def factors(latex: str) -> list[str]:
     """A product cut before every factor; signs and brackets of fixed size stay with the factor they belong to."""
     found, depth, last = [""], 0, ""
-    for token in _TOKENS.findall(latex):
-        depth -= token in ("}", r"\right")
-        if (
-            depth == 0
-            and found[-1].endswith(" ")
-            and not token.isspace()
-            and last not in _HELD
-            and token not in _HOLDING
-        ):
+    for word in _TOKENS.findall(latex):
+        depth -= word in ("}", r"\right")
+        if depth == 0 and found[-1].endswith(" ") and not word.isspace() and last not in _HELD and word not in _HOLDING:
             found.append("")
-        depth += token in ("{", r"\left")
-        found[-1] += token
-        last = last if token.isspace() else token
+        depth += word in ("{", r"\left")
+        found[-1] += word
+        last = last if word.isspace() else word
     return [one.strip() for one in found]
 
 
 # --- Unicode text as ASCII LaTeX ---------------------------------------------------------------------------------
 
-_GREEK: Final = MappingProxyType(
-    dict(
-        zip(
-            "αβγδεζηθικλμνξπρστυφχψωςϵΓΔΘΛΞΠΣΥΦΨΩ",
-            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi "
-            "psi omega varsigma epsilon Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
-            strict=True,
-        )
-    )
+_GREEK_LETTERS: Final = "αβγδεζηθικλμνξπρστυφχψωςϵΓΔΘΛΞΠΣΥΦΨΩ"
+_GREEK_WORDS: Final = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega varsigma epsilon Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 )
+_GREEK: Final = MappingProxyType(dict(zip(_GREEK_LETTERS, _GREEK_WORDS.split(), strict=True)))
 _MATH_ACCENTS: Final = MappingProxyType({"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde", "\u0307": "dot"})
 _TEXT_ACCENTS: Final = MappingProxyType(
     dict(
@@ -471,7 +462,7 @@ _NAME: Final = (
     rf"(?:_\{{[\w,]+\}}|_\w+(?:,\w+)*|[{_DOWN}]+)?[{_UP}]*(?![^\W_]|[\u0300-\u036f])"
 )
 _PROSE: Final = re.compile(
-    rf"(?<![^\W_])(?:(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<name>{_NAME}))"
+    rf"(?<![^\W_])(?<![\u0300-\u036f])(?:(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<name>{_NAME}))"
     r"|(?P<minus>-(?=\d))|(?P<accented>[A-Za-z][\u0300-\u036f])|(?P<other>.)",
     re.DOTALL,
 )
@@ -604,7 +595,7 @@ class Drawn:
 
 def drawn_nodes(report: Report) -> tuple[Drawn, ...]:
     """The graph's nodes and the loss."""
-    named = {line.name.text for line in (*report.steps, *report.closed_forms)}
+    named = {line.name.text for line in report.steps} | {form.name.text for form in report.closed_forms}
     nodes = [_drawn(node, named) for node in report.graph]
     output = next(node.name for node in report.graph if node.kind == "output")
     # No layer's name is LOSS with a blank, so the loss is a node of its own even where a layer has an L.
@@ -657,7 +648,7 @@ def _swept(columns: Columns, links: Links, *, forward: bool) -> Columns:
     for at in range(1, len(new)) if forward else range(len(new) - 2, -1, -1):
         beside = {spot: float(place) for place, spot in enumerate(new[at - 1 if forward else at + 1])}
         own = {spot: float(place) for place, spot in enumerate(new[at])}
-        new[at].sort(key=lambda spot: mean([beside[s] for s, t in turned if t == spot and s in beside], own[spot]))  # noqa: B023
+        new[at].sort(key=lambda spot: mean([beside[s] for s, t in turned if t == spot and s in beside], own[spot]))
     return new
 
 
@@ -773,7 +764,7 @@ class Drawing:
         for name in self.nodes:
             for enters in (False, True):
                 edges = [edge for edge in self.chains if (edge.target if enters else edge.source) == name]
-                edges.sort(key=lambda edge: self.y[self.chains[edge][-2 if enters else 1]])  # noqa: B023
+                edges.sort(key=lambda edge: self.y[self.chains[edge][-2 if enters else 1]])
                 for at, edge in enumerate(edges):
                     found[edge, enters] = self.y[name,] + _PORT * (at - (len(edges) - 1) / 2)
         return found
@@ -945,7 +936,7 @@ class _Article:
         if spelled:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"
             yield from (equation(one, star=True) for one in spelled)
-        yield self.prose("The loss L is any differentiable function of the output; only the upstream gradient enters:")
+        yield self.prose(LOSS_NOTE)
         yield equation(self.report.upstream, star=True)
 
     def _graph(self) -> Iterator[str]:

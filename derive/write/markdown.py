@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from derive.write.latex import (
+    LOSS_NOTE,
     SECTIONS,
     Table,
     Voice,
@@ -23,8 +24,8 @@ from derive.write.latex import (
     drawn_nodes,
     failures,
     listed,
-    measures,
     meanings,
+    measures,
     numeric_table,
     operations,
     proof_table,
@@ -120,7 +121,7 @@ def _forward(report: Report) -> Iterator[str]:
     if spelled:
         yield spelled_note(report)
         yield from (display(one.latex) for one in spelled)
-    yield "The loss L is any differentiable function of the output; only the upstream gradient enters:"
+    yield LOSS_NOTE
     yield display(report.upstream.latex)
 
 

@@ -1,0 +1,123 @@
+"""Jupyter notebooks: the Markdown cells, with every character's place in the JSON file.
+
+Promises: positions are those of the raw file, through escapes and through sources kept as lists of lines. Nothing here
+is recursive, and only strings are decoded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from derive.read.errors import FileError
+from derive.read.source import Trail
+
+__all__ = ["Cells", "markdown_cells"]
+
+_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}:,]|[^\s\[\]{}:,"]++', re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
+_BETWEEN: Final = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The text of all Markdown cells, the stretch of each, and the way back to the file."""
+
+    text: str
+    regions: tuple[tuple[int, int], ...]
+    trail: Trail
+
+
+@dataclass(slots=True)
+class _Cell:
+    kind: str = ""
+    strings: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An object or a list that is open. `cell` is the cell that it is, `source` the cell whose source it is."""
+
+    is_object: bool
+    key: str = ""
+    expects_key: bool = True
+    cell: _Cell | None = None
+    source: _Cell | None = None
+
+
+def markdown_cells(raw: str, name: str) -> Cells:
+    """The Markdown cells of a notebook."""
+    _check(raw, name)
+    text, length = list[str](), 0
+    regions, pieces = list[tuple[int, int]](), [(0, 0, True)]
+    for cell in _cells(raw):
+        start = length
+        for piece, old, copied in (part for string in cell.strings for part in _decoded(raw, *string)):
+            pieces.append((length, old, copied))
+            text.append(piece)
+            length += len(piece)
+        regions.append((start, length))
+        text.append(_BETWEEN)
+        length += len(_BETWEEN)
+    return Cells("".join(text), tuple(regions), Trail(pieces))
+
+
+def _check(raw: str, name: str) -> None:
+    try:
+        found = json.loads(raw)
+    except RecursionError:
+        raise FileError(f"{name} is nested too deeply for a notebook. Save it again with Jupyter.") from None
+    except ValueError as error:
+        raise FileError(f"{name} is not a notebook: its JSON is broken ({error}). Save it again with Jupyter.") from None
+    if not isinstance(found, dict) or not ("cells" in found or "worksheets" in found):
+        raise FileError(f"{name} is not a notebook: it has no cells. Give an .ipynb file, or rename it to .txt.")
+
+
+def _cells(raw: str) -> Iterator[_Cell]:
+    frames: list[_Frame] = []
+    for found in _TOKEN.finditer(raw):
+        token, top = found[0], frames[-1] if frames else None
+        if token in {"{", "["}:
+            frames.append(_opened(token, frames))
+        elif token in {"}", "]"}:
+            closed = frames.pop()
+            if closed.cell and closed.cell.kind == "markdown":
+                yield closed.cell
+        elif top and token in {",", ":"}:
+            top.expects_key = token == ","
+        elif top and token[0] == '"':
+            _string(raw, found.span(), top)
+
+
+def _opened(token: str, frames: list[_Frame]) -> _Frame:
+    if token == "[":
+        top = frames[-1] if frames else None
+        return _Frame(is_object=False, source=top.cell if top and top.key == "source" else None)
+    among_cells = len(frames) > 1 and not frames[-1].is_object and frames[-2].key == "cells"
+    return _Frame(is_object=True, cell=_Cell() if among_cells else None)
+
+
+def _string(raw: str, span: tuple[int, int], top: _Frame) -> None:
+    if top.is_object and top.expects_key:
+        top.key = str(json.loads(raw[slice(*span)]))
+    elif top.cell and top.key == "cell_type":
+        top.cell.kind = str(json.loads(raw[slice(*span)]))
+    elif top.cell and top.key == "source":
+        top.cell.strings.append(span)
+    elif top.source:
+        top.source.strings.append(span)
+
+
+def _decoded(raw: str, start: int, end: int) -> Iterator[tuple[str, int, bool]]:
+    """A string in pieces, each with where it starts in the file and whether it stands there as it is."""
+    at, last = start + 1, end - 1
+    for found in _ESCAPE.finditer(raw, at, last):
+        if found.start() > at:
+            yield raw[at : found.start()], at, True
+        yield str(json.loads(f'"{found[0]}"')), found.start(), False
+        at = found.end()
+    if at < last:
+        yield raw[at:last], at, True
