@@ -1,4 +1,7 @@
-"""The small trusted part: decides whether two expressions are equal for every size. Imports nothing else of `derive`."""
+"""The small trusted part: decides whether two expressions are equal for every size.
+
+Imports nothing else of `derive`.
+"""
 
 from derive.kernel.decide import Kernel
 from derive.kernel.language import Partial, partial

@@ -90,16 +90,14 @@ class Kernel:
 
 def conditions(ask: Question) -> tuple[Expr, ...]:
     """What is divided by on either side, as written, unless it is known to be positive."""
-    found = []
-    for side in (ask.left, ask.right):
-        for node in parts_of(side):
-            if isinstance(node, Pow) and isinstance(node.exp, Rational) and node.exp < 0 and not _positive(node.base):
-                found.append(node.base)
-    return tuple(dict.fromkeys(found))
+    powers = (
+        part for part in parts_of(ask.left, ask.right) if isinstance(part, Pow) and isinstance(part.exp, Rational)
+    )
+    return tuple(dict.fromkeys(power.base for power in powers if power.exp < 0 and not _positive(power.base)))
 
 
 def _positive(base: Expr) -> bool:
-    """Sizes, numbers and parameters declared positive. SymPy is not asked about sums: that can take longer than a proof."""
+    """Sizes, numbers and parameters declared positive. SymPy is not asked about sums: it can take longer than a proof."""
     return isinstance(base, Symbol | Rational) and bool(base.is_positive)
 
 

@@ -77,7 +77,7 @@ class Interval:
     """Interval arithmetic of mpmath, 60 digits wide; every result contains the true value."""
 
     def __init__(self) -> None:
-        from mpmath import iv  # noqa: PLC0415 -- only needed where no rational point was found
+        from mpmath import iv
 
         iv.dps = 60
         self.iv = iv
@@ -92,7 +92,7 @@ class Interval:
     def root(self, value: Number, q: int) -> Number:
         if value.a < 0:
             raise Undefined
-        return self.iv.sqrt(value) if q == 2 else self.iv.exp(self.log(value) / q)  # noqa: PLR2004 -- a square root
+        return self.iv.sqrt(value) if q == 2 else self.iv.exp(self.log(value) / q)
 
     def exp(self, value: Number) -> Number:
         return self.iv.exp(value)
@@ -131,7 +131,7 @@ class Evaluator:
     definitions: Definitions
     point: Point
     arithmetic: Arithmetic
-    _known: dict[Place, Number] = field(default_factory=dict)
+    known: dict[Place, Number] = field(default_factory=dict)
     _without_index: dict[Expr, Number] = field(default_factory=dict)
 
     def value(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
@@ -158,9 +158,9 @@ class Evaluator:
             case log():
                 return arithmetic.log(self.value(expr.args[0], at))
             case Pow():
-                return self._power(self.value(expr.base, at), _exponent(expr))
+                return self.power(self.value(expr.base, at), _exponent(expr))
             case Sum():
-                terms = (self.value(expr.function, inner) for inner in self._ranges(expr, at))
+                terms = (self.value(expr.function, inner) for inner in self.ranges(expr, at))
                 return sum(terms, arithmetic.number(Fraction(0)))
             case KroneckerDelta():
                 left, right = (self._index(side, at) for side in expr.args[:2])
@@ -175,25 +175,25 @@ class Evaluator:
             result = result * self.value(arg, at)
         return result
 
-    def _power(self, base: Number, exponent: Fraction) -> Number:
+    def power(self, base: Number, exponent: Fraction) -> Number:
         if exponent < 0 and self.arithmetic.vanishes(base):
             raise Undefined
         if exponent.denominator != 1:
             base = self.arithmetic.root(base, exponent.denominator)
         return self.arithmetic.power(base, exponent.numerator)
 
-    def _ranges(self, expr: Sum, at: Mapping[Expr, int]) -> list[Mapping[Expr, int]]:
+    def ranges(self, expr: Sum, at: Mapping[Expr, int]) -> list[Mapping[Expr, int]]:
         found: list[Mapping[Expr, int]] = [at]
         for index, low, high in reversed(expr.limits):
             start = 1 - int(low)  # a sum from 0 to m − 1 runs over the same elements
             found = [
                 {**inner, index: element + start}
                 for inner in found
-                for element in range(int(low), self._whole(high, inner) + 1)
+                for element in range(int(low), self.whole(high, inner) + 1)
             ]
         return found
 
-    def _whole(self, expr: Expr, at: Mapping[Expr, int]) -> int:
+    def whole(self, expr: Expr, at: Mapping[Expr, int]) -> int:
         value = Evaluator(self.definitions, self.point, Exact()).value(expr, at)
         if value.denominator != 1:
             raise Undefined
@@ -213,11 +213,11 @@ class Evaluator:
 
     def _quantity(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
         place = self.place(expr, at)
-        if place not in self._known:
-            self._known[place] = self._first(place)
-        return self._known[place]
+        if place not in self.known:
+            self.known[place] = self.first(place)
+        return self.known[place]
 
-    def _first(self, place: Place) -> Number:
+    def first(self, place: Place) -> Number:
         name, indices = place
         defined = self.definitions.get(name)
         if defined is not None:
@@ -246,7 +246,7 @@ class _Tangent:
             case Add():
                 return self._sum([self.of(arg, at) for arg in expr.args])
             case Sum():
-                return self._sum([self.of(expr.function, inner) for inner in self.plain._ranges(expr, at)])
+                return self._sum([self.of(expr.function, inner) for inner in self.plain.ranges(expr, at)])
             case Mul():
                 result = Dual(self.plain.arithmetic.number(Fraction(1)), zero)
                 for arg in expr.args:
@@ -270,14 +270,14 @@ class _Tangent:
         return sum(parts, Dual(zero, zero))
 
     def _over(self, top: Number, bottom: Number) -> Number:
-        return top * self.plain._power(bottom, Fraction(-1))
+        return top * self.plain.power(bottom, Fraction(-1))
 
     def _power(self, base: Dual, exponent: Fraction) -> Dual:
-        value = self.plain._power(base.value, exponent)
+        value = self.plain.power(base.value, exponent)
         if self.plain.arithmetic.vanishes(base.value) and exponent < 1:
             raise Undefined
         slope = (
-            self.plain._power(base.value, exponent - 1) if exponent != 1 else self.plain.arithmetic.number(Fraction(1))
+            self.plain.power(base.value, exponent - 1) if exponent != 1 else self.plain.arithmetic.number(Fraction(1))
         )
         return Dual(value, slope * base.tangent * self.plain.arithmetic.number(exponent))
 
@@ -294,9 +294,9 @@ class _Tangent:
         if defined is not None and name != target[0] and name not in self.seed.held:
             return self.of(defined.value, dict(zip(defined.indices, indices, strict=True)))
         tangent = self.plain.arithmetic.number(Fraction(place == target))
-        known = self.plain._known
+        known = self.plain.known
         if place not in known:
-            known[place] = self.plain._first(place)
+            known[place] = self.plain.first(place)
         return Dual(known[place], tangent)
 
 

@@ -1,11 +1,12 @@
-"""Laurent polynomials over closed components, the arithmetic of the normal form.
+r"""Laurent polynomials over closed components, the arithmetic of the normal form.
 
 An atom is a name with its indices, `("x", "i:m")`. A component is Σ over dummy indices of a product of atoms that hang
 together, `("Σ", sizes, factors)`; its dummies are numbered canonically, so equal components are equal tuples and a
 component behaves as one more variable. A monomial maps keys (atoms and components) to non-zero integer exponents, a
 polynomial maps monomials to non-zero rationals. Components never carry a negative exponent.
 
-An index is a string: "i:m" is the free index i that runs to m, "#3" the element 3, "\\x01" the first dummy of a component.
+An index is a string: "i:m" is the free index i that runs to m, "#3" the element 3, "\x01" the first dummy of a
+component.
 """
 
 from __future__ import annotations

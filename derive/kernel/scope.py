@@ -46,7 +46,10 @@ class ZeroDenominator(Unsupported):
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A name for a function of `base`: base^(1/q) for kind "root", exp(base), log(base). `indices` are base's free ones."""
+    """A name for a function of `base`: base^(1/q) for kind "root", exp(base), log(base).
+
+    `indices` are the free ones of the base.
+    """
 
     name: str
     kind: str

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 from random import Random
 
-from sympy import Add, Expr, Indexed, Pow, Rational, Sum, Symbol
+from sympy import Add, Expr, Indexed, Pow, Rational, Symbol
 
 from derive.kernel.exact import (
     Evaluator,
@@ -228,7 +228,7 @@ def _rests(ask: Question, sizes: Mapping[str, int], values: Values, base: Expr, 
 
 
 def _instances(evaluator: Evaluator, free: tuple[tuple[Symbol, Expr], ...]) -> Iterator[dict[Expr, int]]:
-    lengths = tuple(evaluator._whole(size, {}) for _, size in free)
+    lengths = tuple(evaluator.whole(size, {}) for _, size in free)
     for place in elements(lengths):
         yield {index: element for (index, _), element in zip(free, place, strict=True)}
 
@@ -315,6 +315,6 @@ def _with_intervals(ask: Question, survey: Survey) -> Counterexample | None:
 
 def _interval(value: Number) -> str:
     """Both ends to 15 digits."""
-    from mpmath import mpf, nstr  # noqa: PLC0415 -- only needed where no rational point was found
+    from mpmath import mpf, nstr
 
     return f"[{nstr(mpf(value.a.mid), 15)}, {nstr(mpf(value.b.mid), 15)}]"

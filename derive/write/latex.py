@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -252,9 +253,19 @@ def width(latex: str) -> float:
     tokens = _TOKENS.findall(latex)
     total, at = 0.0, 0
     while at < len(tokens):
-        size, at = _size(tokens, at)
+        # In a fraction or an exponent the limits of a Σ stand beside it, elsewhere above and below.
+        size, at = _sum_size(tokens, at + 1) if tokens[at] == r"\sum" else _size(tokens, at)
         total += size
     return total
+
+
+def _sum_size(tokens: Sequence[str], at: int) -> tuple[float, int]:
+    """The width of a Σ with its limits above and below; `at` is the token behind it."""
+    widest = _SIZES[r"\sum"]
+    while at < len(tokens) and tokens[at] in ("^", "_"):
+        size, at = _size(tokens, at)
+        widest = max(widest, size)
+    return widest + 0.2, at
 
 
 def _size(tokens: Sequence[str], at: int) -> tuple[float, int]:
@@ -461,15 +472,25 @@ _NAME: Final = (
     rf"[^\W\d_][{''.join(_MATH_ACCENTS)}]*[{_UP}]*"
     rf"(?:_\{{[\w,]+\}}|_\w+(?:,\w+)*|[{_DOWN}]+)?[{_UP}]*(?![^\W_]|[\u0300-\u036f])"
 )
-_PROSE: Final = re.compile(
-    rf"(?<![^\W_])(?<![\u0300-\u036f])(?:(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<name>{_NAME}))"
-    r"|(?P<minus>-(?=\d))|(?P<accented>[A-Za-z][\u0300-\u036f])|(?P<other>.)",
-    re.DOTALL,
-)
-_PARTS: Final = re.compile(
-    rf"(?P<base>.)(?P<accents>[{''.join(_MATH_ACCENTS)}]*)(?P<up>[{_UP}]*)"
-    rf"(?:_\{{?(?P<word>[\w,]+)\}}?|(?P<down>[{_DOWN}]+))?(?P<after>[{_UP}]*)"
-)
+
+
+@cache
+def _prose_pattern() -> re.Pattern[str]:
+    """Compiled when it is first needed, which keeps the import short."""
+    return re.compile(
+        rf"(?<![^\W_])(?<![\u0300-\u036f])(?:(?P<top>∂{_NAME})/(?P<bottom>∂{_NAME})|(?P<name>{_NAME}))"
+        r"|(?P<minus>-(?=\d))|(?P<accented>[A-Za-z][\u0300-\u036f])|(?P<other>.)",
+        re.DOTALL,
+    )
+
+
+@cache
+def _parts_pattern() -> re.Pattern[str]:
+    """The parts of one name."""
+    return re.compile(
+        rf"(?P<base>.)(?P<accents>[{''.join(_MATH_ACCENTS)}]*)(?P<up>[{_UP}]*)"
+        rf"(?:_\{{?(?P<word>[\w,]+)\}}?|(?P<down>[{_DOWN}]+))?(?P<after>[{_UP}]*)"
+    )
 
 
 class Prose:
@@ -486,12 +507,12 @@ class Prose:
     def __call__(self, text: str) -> str:
         plain = _plain(text)
         if self._known is None:
-            return _PROSE.sub(self._written, plain)
+            return _prose_pattern().sub(self._written, plain)
         parts = self._known.split(plain)
         return "".join(f"${self._odd[part]}$" if at % 2 else self._unknown(part) for at, part in enumerate(parts))
 
     def _unknown(self, text: str) -> str:
-        return _PROSE.sub(self._written, text)
+        return _prose_pattern().sub(self._written, text)
 
     def _written(self, found: re.Match[str]) -> str:
         if found["top"]:
@@ -520,7 +541,7 @@ def _stem(symbol: Formula) -> str:
 
 
 def _math_name(name: str) -> str:
-    found = _PARTS.match(name)
+    found = _parts_pattern().match(name)
     if found is None:
         return _math_letter(name[0])
     letter = _math_letter(found["base"])
@@ -859,10 +880,10 @@ _PREAMBLE: Final = r"""\documentclass[11pt,a4paper]{article}
 \newcommand*\aside[1]{\noindent\textcolor{calm}{\small #1}}
 \newsavebox\formbox
 \newenvironment{boxed form}
-  {\par\addvspace{\smallskipamount}\begin{lrbox}{\formbox}%
+  {\par\addvspace{\medskipamount}\begin{lrbox}{\formbox}%
    \begin{minipage}{\dimexpr\linewidth-2\fboxsep-2\fboxrule}%
-   \abovedisplayskip=-4pt\abovedisplayshortskip=-4pt\belowdisplayskip=4pt\belowdisplayshortskip=4pt}
-  {\end{minipage}\end{lrbox}\noindent\fbox{\usebox{\formbox}}\par\addvspace{\medskipamount}}
+   \abovedisplayskip=1pt\abovedisplayshortskip=1pt\belowdisplayskip=3pt\belowdisplayshortskip=3pt}
+  {\end{minipage}\end{lrbox}\noindent\fbox{\usebox{\formbox}}\par\nobreak\vskip\medskipamount}
 \AtBeginDocument{%
   \abovedisplayskip=7pt plus 2pt minus 3pt
   \belowdisplayskip=7pt plus 2pt minus 3pt

