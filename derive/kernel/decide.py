@@ -97,7 +97,7 @@ def conditions(ask: Question) -> tuple[Expr, ...]:
 
 
 def _positive(base: Expr) -> bool:
-    """Sizes, numbers and parameters declared positive. SymPy is not asked about sums: it can take longer than a proof."""
+    """Sizes, numbers and parameters declared positive. SymPy is not asked about sums: that can outlast a proof."""
     return isinstance(base, Symbol | Rational) and bool(base.is_positive)
 
 

@@ -4,7 +4,7 @@ Indices. A subscript letter is an index if
   1. it is the index of a Σ, of a range (i = 1, …, m) or of an indicator anywhere in the document, or
   2. it is i, j, k or l, or
   3. it is lower case, stands alone as a subscript on two or more letters, and one of those letters, or a third one that
-     has it next to an index (x_{nc}), has other subscripts as well.
+     has it next to an index (x_{nc}), has an index by 1 or 2 as well.
   A size (the upper limit of a Σ) and a number are indices on a letter that has an index elsewhere: x_m, x_1.
 Everything else is a label, part of the name: μ_B, x_{norm}, σ_b. A run of lower case letters that are not all indices is
 one label. A label in capitals or Greek may be followed by indices: μ_{Bj}.
@@ -99,8 +99,8 @@ def _shared(evidence: Evidence) -> set[str]:
     """Letters that rule 3 makes indices."""
     alone: dict[str, set[Key]] = defaultdict(set)
     beside: dict[str, set[Key]] = defaultdict(set)
-    many = {key for key, seen in evidence.subscripts.items() if len({units for units in seen if units}) > 1}
     known = _USUAL | evidence.bound
+    many = {key for key, seen in evidence.subscripts.items() if any(unit in known for units in seen for unit in units)}
     for key, seen in evidence.subscripts.items():
         for units in seen:
             for unit in units:

@@ -12,7 +12,9 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from derive.write.latex import (
+from derive.write.breaking import rows
+from derive.write.drawing import drawn_nodes
+from derive.write.wording import (
     LOSS_NOTE,
     SECTIONS,
     Table,
@@ -21,7 +23,6 @@ from derive.write.latex import (
     by_width,
     conditions,
     counterexample,
-    drawn_nodes,
     failures,
     listed,
     meanings,
@@ -31,7 +32,6 @@ from derive.write.latex import (
     proof_table,
     reached,
     remark,
-    rows,
     sentence_case,
     spelled_note,
 )

@@ -52,7 +52,7 @@ RIGHT = {
     "dx: x − μ for x̂": (x[i], c * (m * g[i] - G - (x[i] - mu) * X / s**2)),
     "dx: powers of σ² + ε": (
         x[i],
-        gamma / m * (var + eps) ** -h * (m * g[i] - G - (x[i] - mu) / (var + eps) * X),
+        gamma * (g[i] - G / m) * (var + eps) ** -h - gamma / m * (x[i] - mu) * (var + eps) ** Rational(-3, 2) * X,
     ),
     "dx: s⁻³": (x[i], gamma * s**-3 * (s**2 * (g[i] - G / m) - (x[i] - mu) * X / m)),
     "dx: s/(σ² + ε)": (x[i], gamma * root / (m * (var + eps)) * (m * g[i] - G - xhat[i] * H)),
@@ -72,7 +72,7 @@ RIGHT = {
     ),
     "dx: half the mean of pairs": (
         x[i],
-        gamma / sqrt(Sum((x[k] - x[n]) ** 2, (k, 1, m), (n, 1, m)) / (2 * m**2) + eps) / m * (m * g[i] - G - xhat[i] * H),
+        gamma / sqrt(Sum((x[k] - x[n]) ** 2, (k, 1, m), (n, 1, m)) / (2 * m**2) + eps) * (g[i] - gbar - xhat[i] * H / m),
     ),
     "dx: x alone": (
         x[i],

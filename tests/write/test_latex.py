@@ -17,7 +17,10 @@ from sympy import sqrt
 import derive
 from derive.layers.layer import Assignment, Gradient, Layer, index, mean, positive, scalar, size, tensor, total
 from derive.report import Report, report
-from derive.write.latex import Prose, latex, pieces, rows, spread, terms, width
+from derive.write.breaking import pieces, rows, terms, width
+from derive.write.drawing import spread
+from derive.write.latex import latex
+from derive.write.prose import Prose
 
 m = size("m")
 i, j = index("i"), index("j")

@@ -16,7 +16,7 @@ import derive
 from derive.layers import load
 from derive.layers.layer import Gradient
 from derive.report import Report, report
-from derive.write.latex import terms
+from derive.write.breaking import terms
 from derive.write.markdown import escaped, markdown, shape
 
 
