@@ -39,7 +39,10 @@ class Kernel:
             return self._refuted(ask, str(reason))
         if not equal:
             return self._refuted(ask, "the two normal forms differ")
-        survey = self._audit.survey(ask)
+        try:
+            survey = self._audit.survey(ask)
+        except Unsupported as reason:
+            return Undecided(f"the normal forms are equal, but they could not be evaluated: {reason}")
         if survey is None or not survey.agreed:
             return Undecided("the normal forms are equal, but no point was found where both sides have a value")
         note = "same on both sides" if left == right else "" if survey.nonzero else self._note(ask)

@@ -100,14 +100,17 @@ def name_of(quantity: Expr) -> str:
 
 
 def parts_of(*exprs: Expr) -> list[Expr]:
-    """Every distinct sub-expression, an expression before its parts. Shared parts are visited once."""
+    """Every distinct sub-expression, an expression before its parts. Shared parts are visited once.
+
+    The names a `Partial` holds fixed are no parts of its value.
+    """
     found: dict[Expr, None] = {}
     waiting = list(reversed(exprs))
     while waiting:
         expr = waiting.pop()
         if expr not in found:
             found[expr] = None
-            waiting.extend(reversed(expr.args))
+            waiting.extend(reversed(expr.args[:2] if isinstance(expr, Partial) else expr.args))
     return list(found)
 
 

@@ -1,7 +1,7 @@
 r"""Laurent polynomials over closed components, the arithmetic of the normal form.
 
 An atom is a name with its indices, `("x", "i:m")`. A component is Σ over dummy indices of a product of atoms that hang
-together, `("Σ", sizes, factors)`; its dummies are numbered canonically, so equal components are equal tuples and a
+together, `(SIGMA, sizes, factors)`; its dummies are numbered canonically, so equal components are equal tuples and a
 component behaves as one more variable. A monomial maps keys (atoms and components) to non-zero integer exponents, a
 polynomial maps monomials to non-zero rationals. Components never carry a negative exponent.
 
@@ -22,11 +22,11 @@ from derive.kernel.language import Unsupported
 Rational: TypeAlias = int | Fraction
 Atom: TypeAlias = tuple[str, ...]
 Factors: TypeAlias = tuple[tuple[Atom, int], ...]
-Key: TypeAlias = tuple[Any, ...]  # an Atom, or ("Σ", sizes, Factors): a recursive type would slow every caller's checks
+Key: TypeAlias = tuple[Any, ...]  # an Atom, or (SIGMA, sizes, Factors): a recursive type would slow every caller's checks
 Monomial: TypeAlias = frozenset[tuple[Key, int]]
 Poly: TypeAlias = dict[Monomial, Rational]
 
-SIGMA, DELTA = "Σ", "δ"
+SIGMA, DELTA = "\x00Σ", "\x00δ"  # no name of a quantity begins with a control character: see `Scope`
 UNIT: Monomial = frozenset()
 MAX_TERMS, MAX_DUMMIES, MAX_LABELLINGS = 50_000, 12, 5_040
 

@@ -123,6 +123,8 @@ class Scope:
 
     def _quantity(self, expr: Expr, env: Env, opaque: Opaque) -> Poly:
         name = name_of(expr)
+        if name < " ":
+            raise Unsupported("a name that begins with a control character")
         defined = self.definitions.get(name)
         if expr in env or (isinstance(expr, Symbol) and expr.is_integer and defined is None):
             return self._size(expr, env)
@@ -335,7 +337,7 @@ class Scope:
         return None
 
     def _make(self, base: Poly, q: int, kind: str) -> tuple[str, tuple[str, ...]]:
-        name = f"{kind}#{len(self.generators)}"
+        name = f"\x00{kind} {len(self.generators)}"
         indices = tuple(sorted(pl.all_free_indices(base)))
         self.generators[name] = Generator(name, kind, q, base, indices)
         return name, indices

@@ -43,6 +43,7 @@ class Assembler:
 
     statements: list[Statement] = field(default_factory=list)
     ranges: list[Fragment] = field(default_factory=list)  # the index of `i = 1, …, m`
+    _display: Statement | None = None  # the last displayed statement
     _first: int = 0  # the first statement of this block
     _row: int = 0  # the first statement of this row
     _last: Piece | None = None  # the piece before, in this block
@@ -66,21 +67,23 @@ class Assembler:
     def _range(self, pieces: list[Piece], place: int) -> int:
         """How many pieces `i = 1, …, m` takes, none if it is not there."""
         sides, relations = split_relations(pieces[place].tokens)
-        if len(relations) != 1 or not 0 < len(sides[0]) < 4 or relations[0].text != "=":
+        starts = len(relations) == 1 and 0 < len(sides[0]) < 4 and relations[0].text == "="
+        if not starts or not _is_number(sides[1]):
             return 0
         end = place + 1
-        while end < len(pieces) and pieces[end].before == "comma" and len(pieces[end].tokens) < 6 and end < place + 5:
+        while end < len(pieces) and pieces[end].before == "comma" and end < place + 5:
             end += 1
-            if is_ellipsis(pieces[end - 1].tokens):
+            if not is_ellipsis(pieces[end - 1].tokens):
+                if not _is_number(pieces[end - 1].tokens):
+                    break
+            else:
                 self.ranges.append(sides[0])
                 return end + (end < len(pieces) and pieces[end].before == "comma") - place
         return 0
 
     def _piece(self, piece: Piece, number: int, *, display: bool, adjacent: bool) -> int:
         tokens = unboxed(piece.tokens)
-        if is_condition(piece.prose) or (piece.before == "prose" and self._is_case(piece, tokens)):
-            self._condition(piece)
-        elif self._is_bracketed_condition(piece, tokens):
+        if is_condition(piece.prose) or (piece.before == "prose" and self._is_case(piece, tokens)) or self._is_bracketed_condition(piece, tokens):
             self._condition(piece)
         elif tokens and not is_number_of_equation(tokens):
             self._statement(piece, tokens, Statement(number, display), adjacent=adjacent)
@@ -115,7 +118,7 @@ class Assembler:
             self.ranges.append(sides[0])
             return
         if not (tokens[:shape] or relations):
-            self._remark(remark)
+            pass
         elif self._goes_on(piece, sides, relations, adjacent=adjacent):
             self._continue(sides, relations, new)
         else:
@@ -148,12 +151,20 @@ class Assembler:
             new.problems[0] = (relations[0].start, _NOTHING)
             self.statements.append(new)
             return
-        statement = self.statements[-1]
+        statement = self._open_chain(new)
         if sides[0]:
             statement.sides[-1].append(sides[0])
         statement.sides += [[side] for side in sides[1:]]
         statement.relations += relations
-        statement.block, statement.display = new.block, statement.display or new.display
+        self._display = statement if new.display else self._display
+
+    def _open_chain(self, new: Statement) -> Statement:
+        """What a piece goes on with: in its own block the statement before it; else, for a displayed block, the last
+        one that was displayed, since what is said in between is prose.
+        """
+        if len(self.statements) > self._first or not new.display or self._display is None:
+            return self.statements[-1]
+        return self._display
 
     def _begin(self, piece: Piece, sides: list[Fragment], relations: list[Token], new: Statement) -> None:
         new.sides = [[side] for side in sides]
@@ -164,6 +175,7 @@ class Assembler:
         if before is not None:
             self._beside(piece, before, new)
         self.statements.append(new)
+        self._display = new if new.display else self._display
 
     def _beside(self, piece: Piece, before: Statement, new: Statement) -> None:
         """What a second statement of a block does to the one before it."""
@@ -173,11 +185,15 @@ class Assembler:
             before.problems[last] = new.problems[0] = (start, _MINUS)
         elif not new.relations and before.relations and not is_ellipsis(new.sides[0][0]):
             if piece.before == "row":
-                before.problems[last] = (start, _ROW)
+                before.problems[last] = new.problems[0] = (start, _ROW)
             elif piece.before in {"comma", "wide"} or not _is_prose(piece.prose):
-                before.problems[last] = (start, _BEHIND)
+                before.problems[last] = new.problems[0] = (start, _BEHIND)
         elif new.relations and not before.relations and piece.before == "comma" and len(self.statements) > self._row:
             new.problems[0] = (start, _LIST)
+
+
+def _is_number(tokens: Fragment) -> bool:
+    return bool(tokens) and all(token.kind == "digit" for token in tokens)
 
 
 def _is_list(side: Fragment) -> bool:

@@ -116,8 +116,23 @@ def _take(splitter: _Splitter, place: int) -> int:
     if token[:2] == ("mark", "\\{") and place not in splitter.pairs and _opens_rows(splitter.tokens, place + 1):
         return place + 1
     end = splitter.pairs.get(place, place) + 1
-    splitter.current.extend(splitter.tokens[place:end])
+    inside = splitter.tokens[place:end]
+    splitter.current.extend(inside if token.kind == "begin" else _in_one_row(inside))
     return end
+
+
+def _in_one_row(tokens: Sequence[Token]) -> Iterator[Token]:
+    """A bracket without the row breaks, alignment marks and wide spaces in it, save those of an environment."""
+    depth = 0
+    for token in tokens:
+        depth += {"begin": 1, "end": -1}.get(token.kind, 0)
+        if depth or not (token.kind == "row" or _is_loose(token)) or _is_substack(tokens):
+            yield token
+
+
+def _is_substack(tokens: Sequence[Token]) -> bool:
+    """The rows of conditions under a Σ are kept."""
+    return any(token.text == "\\substack" for token in tokens[:3])
 
 
 def _opens_rows(tokens: Sequence[Token], place: int) -> bool:
@@ -125,12 +140,14 @@ def _opens_rows(tokens: Sequence[Token], place: int) -> bool:
 
 
 def _has_rows(splitter: _Splitter, place: int, name: str) -> bool:
-    """Whether an environment holds rows of statements; cases and array may be a value or a matrix instead."""
-    if name not in ROWS or place not in splitter.pairs:
+    """Whether an environment holds rows of statements; cases and array may be a value or a matrix instead. One that is
+    never closed, as in a text that was cut off, has its rows all the same.
+    """
+    if name not in ROWS:
         return False
     if name not in {"cases", "array", "dcases", "rcases"}:
         return True
-    inside = splitter.tokens[place + 1 : splitter.pairs[place]]
+    inside = splitter.tokens[place + 1 : splitter.pairs.get(place)]
     has_relation = any(_is(token, RELATIONS) for token in inside)
     return has_relation and not any(_is(token, RELATIONS) for token in splitter.current)
 

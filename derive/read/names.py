@@ -248,8 +248,9 @@ class NameReader(Cursor):
         if start == end:
             self.fail("a subscript was expected in these braces", start)
         with self.deeper():
-            for first, last in self.parts(start, end):
-                self.part(scripts, key, first, last)
+            parts = self.parts(start, end)
+            for first, last in parts:
+                self.part(scripts, key, (first, last), listed=len(parts) > 1)
         self.at = after
 
     def parts(self, start: int, end: int) -> list[tuple[int, int]]:
@@ -262,7 +263,9 @@ class NameReader(Cursor):
             place = self.pairs.get(place, place) + 1
         return [*found, (first, end)]
 
-    def part(self, scripts: _Scripts, key: Key, start: int, end: int) -> None:
+    def part(self, scripts: _Scripts, key: Key, span: tuple[int, int], *, listed: bool) -> None:
+        """One of the parts between commas; a number among others is an index."""
+        start, end = span
         units = self.units(start, end)
         if units is None:
             with self.within(start, end):
@@ -271,7 +274,7 @@ class NameReader(Cursor):
         if not units:
             self.fail("a subscript was expected", start)
         self.evidence.saw(key, [unit.text for unit in units])
-        place = self.label_end(key, units)
+        place = 0 if listed and len(units) == 1 and units[0].text.isdecimal() else self.label_end(key, units)
         if place:
             if scripts.label or scripts.indices:
                 self.fail("one label, before the indices, was expected in this subscript", start)

@@ -167,7 +167,13 @@ class _Reducer:
         elif name in SCRIPTS:
             self.keep(token)
         else:
-            self.at += 1
+            self.leave_out(token)
+
+    def leave_out(self, token: Token) -> None:
+        """Drops a command; what it stands before begins where it began."""
+        self.at += 1
+        if self.at < len(self.tokens):
+            self.tokens[self.at] = self.tokens[self.at]._replace(start=token.start)
 
     def is_old_font(self, token: Token) -> bool:
         r"""Whether `token` opens {\rm …}; if so it is read as \mathrm{…} from here."""
@@ -190,6 +196,8 @@ class _Reducer:
         start, end, after = self.argument(self.at + 1)
         word = self.word(start, end)
         in_text = name in TEXTS
+        if in_text and start < end and self.has_margin(start, end):
+            word = ""
         if word == "d" and not (self.out and self.out[-1][:2] == ("mark", "_")):
             self.become("partial", "d", token, after)
         elif word and not (in_text and word.lower() in PROSE):
@@ -197,7 +205,7 @@ class _Reducer:
         elif in_text or self.has_spaces(start, end):
             self.become("prose", self.plain(start, end), token, after)
         else:
-            self.at += 1
+            self.leave_out(token)
 
     def word(self, start: int, end: int) -> str:
         """The one word in tokens[start:end], or nothing."""
@@ -220,6 +228,11 @@ class _Reducer:
                 return ""
         return "" if accent or self.has_spaces(start, end) else "".join(letters)
 
+    def has_margin(self, start: int, end: int) -> bool:
+        r"""\text{ so } with its spaces is no name."""
+        opened = start > 0 and self.tokens[start - 1].end < self.tokens[start].start
+        return opened or (end < len(self.tokens) and self.tokens[end - 1].end < self.tokens[end].start)
+
     def has_spaces(self, start: int, end: int) -> bool:
         """Whether there is white space inside a word: letters that don't touch."""
         inside = self.tokens[start:end]
@@ -235,7 +248,7 @@ class _Reducer:
             before = token
         return line
 
-    def frame(self, name: str, _token: Token) -> None:
+    def frame(self, name: str, token: Token) -> None:
         r"""\boxed{…}: its braces stay, unless all of an equation is in it."""
         self.at += 1
         for _ in range(FRAMES[name]):
@@ -246,7 +259,7 @@ class _Reducer:
         keeps = not self.has_relation(self.at + 1, end)
         self.closing[end] = keeps, name in {"underbrace", "overbrace"}
         if keeps:
-            self.out.append(self.tokens[self.at])
+            self.out.append(self.tokens[self.at]._replace(start=token.start))
         self.at += 1
 
     def has_relation(self, start: int, end: int) -> bool:

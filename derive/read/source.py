@@ -13,7 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Place", "Source", "Span", "Trail"]
+from derive.notation.syntax import Node
+
+__all__ = ["Place", "Source", "Span", "Spans", "Trail"]
 
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 _BEFORE, _AFTER = 70, 50  # columns shown of a long line
@@ -52,6 +54,20 @@ class Trail:
         """The offset in the old text."""
         piece = bisect_right(self._news, new) - 1
         return self._olds[piece] + (new - self._news[piece] if self._moving[piece] else 0)
+
+
+class Spans:
+    """Where the nodes of trees stand, each found by its identity, not by what it is equal to."""
+
+    __slots__ = ("_known", "_source")
+
+    def __init__(self, source: Source, known: Iterable[tuple[Node, int, int]] = ()) -> None:
+        self._source = source
+        self._known = tuple(known)
+
+    def of(self, node: Node) -> Span | None:
+        found = next(((start, end) for known, start, end in reversed(self._known) if known is node), None)
+        return self._source.span(*found) if found else None
 
 
 class Source:

@@ -149,7 +149,7 @@ PROVED = {
         (n * h[i, j] - total(h[i, k], k, n) - uhat[i, j] * total(h[i, k] * uhat[i, k], k, n))
         / (n * sqrt(row_var[i] + eps)),
     ),
-    "a row's statistics know only the row": (ROWS, partial(row_var[i], u[k, j]), delta(i, k) * 2 / n * (u[i, j] - row_mean[i])),
+    "∂τ_i/∂u_kj is 0 off the row": (ROWS, partial(row_var[i], u[k, j]), 2 * delta(i, k) * (u[i, j] - row_mean[i]) / n),
 }
 
 
@@ -271,7 +271,7 @@ def test_a_proof_that_says_nothing_says_so(left, right, note):
 @pytest.mark.parametrize(
     ("left", "right", "conditions"),
     [
-        pytest.param(a / b, a * c / (b * c), {b, c}, id="1/b and 1/c"),
+        pytest.param(a / b, ratio(a * c, b * c), {b, b * c}, id="1/b and 1/(bc)"),
         pytest.param(1 / sqrt(var + eps), s / (var + eps), {var + eps}, id="a root"),
         pytest.param(a / m, a / m, set(), id="a size is positive"),
         pytest.param(a / pos, a / pos, set(), id="declared positive"),
@@ -338,7 +338,6 @@ SPECIAL = {
     "no shape": (IndexedBase("q")[i], IndexedBase("q")[i]),
     "no shape, summed": (total(IndexedBase("q")[j], j, m), total(IndexedBase("q")[k], k, m)),
     "Σ from a symbol": (Sum(x[j], (j, k, m)), total(x[j], j, m)),
-    "Σ without ends": (Sum(x[j], j), total(x[j], j, m)),
     "a tower of 300 roots": None,
 }
 
@@ -363,7 +362,7 @@ def test_decide_never_raises(sides):
         pytest.param(Sum(x[j], (j, 3, m)) + x[1] + x[2], total(x[j], j, m), id="Σ from 3"),
         pytest.param(total(tensor("t", 1)[j], j, 1), tensor("t", 1)[1], id="Σ of one element"),
         pytest.param(total(tensor("t", 2)[j], j, 2), tensor("t", 2)[1] + tensor("t", 2)[2], id="Σ of two elements"),
-        pytest.param(total(tensor("t", 1)[j], j, 1) ** 2, total(tensor("t", 1)[j] ** 2, j, 1), id="(Σx)² = Σx² at m = 1"),
+        pytest.param(total(tensor("t", 1)[j], j, 1) ** 2, total(tensor("t", 1)[j] ** 2, j, 1), id="(Σx)² at m = 1"),
         pytest.param(sqrt(a * b), sqrt(a) * sqrt(b), id="√ab = √a√b where both are real"),
         pytest.param(exp(log(pos) + a), pos * exp(a), id="e^log"),
     ],
@@ -377,7 +376,7 @@ def test_what_is_true_is_not_refuted(left, right):
     [
         pytest.param(total(tensor("t", 1)[j], j, 1), tensor("t", 1)[1], id="Σ of one element"),
         pytest.param(total(tensor("t", 2)[j], j, 2), tensor("t", 2)[1] + tensor("t", 2)[2], id="Σ of two elements"),
-        pytest.param(total(tensor("t", 1)[j], j, 1) ** 2, total(tensor("t", 1)[j] ** 2, j, 1), id="(Σx)² = Σx² at m = 1"),
+        pytest.param(total(tensor("t", 1)[j], j, 1) ** 2, total(tensor("t", 1)[j] ** 2, j, 1), id="(Σx)² at m = 1"),
     ],
 )
 def test_a_sum_over_a_number_is_its_elements(left, right):

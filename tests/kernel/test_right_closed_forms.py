@@ -72,7 +72,7 @@ RIGHT = {
     ),
     "dx: half the mean of pairs": (
         x[i],
-        gamma / sqrt(Sum((x[k] - x[n]) ** 2, (k, 1, m), (n, 1, m)) / (2 * m**2) + eps) * (g[i] - gbar - xhat[i] * H / m),
+        gamma / sqrt(mean(mean((x[k] - x[n]) ** 2, k, m), n, m) / 2 + eps) * (g[i] - gbar - xhat[i] * H / m),
     ),
     "dx: x alone": (
         x[i],

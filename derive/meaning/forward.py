@@ -1,0 +1,157 @@
+"""The forward pass of a document: what its equations define, in what order, and which of them are claims.
+
+A left side that is a plain name seen for the first time defines it. A second definition is a claim that it equals the
+first, unless it is built on intermediates that came in between: then a new forward pass starts, in which the name has
+its new value. A derivative that is set equal to a name nobody defined gives that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from derive.meaning.names import letters, plain, reads
+from derive.notation.syntax import Call, Name, Node, Partial, walk
+
+__all__ = ["Definition", "Forward", "Statement", "Story", "tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An equation of the document, or one that was given. `key` is its place in the document, from 0."""
+
+    key: int
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """`name` at `letters` is `value`. `key` is the statement that says so."""
+
+    key: int
+    name: str
+    letters: tuple[str, ...]
+    target: Name
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """One forward pass: its definitions by name. `start` is the statement with which it begins.
+
+    `read` are the names that some intermediate of the document reads, in this pass or in another.
+    """
+
+    start: int
+    definitions: Mapping[str, Definition]
+    read: frozenset[str] = frozenset()
+
+    def reads(self, name: str) -> set[str]:
+        """The names a definition reads directly."""
+        return reads(self.definitions[name].value) if name in self.definitions else set()
+
+    def reached(self, names: Iterable[str]) -> set[str]:
+        """Everything that `names` are made of, themselves included."""
+        found, waiting = set(), list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting.extend(self.reads(name))
+        return found
+
+    @property
+    def intermediates(self) -> tuple[str, ...]:
+        """What is defined without a derivative, in the order of the document."""
+        return tuple(name for name, one in self.definitions.items() if not has_derivative(one.value))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The intermediates that no other intermediate of the document reads."""
+        return tuple(name for name in self.intermediates if name not in self.read)
+
+
+@dataclass(slots=True)
+class Story:
+    """A document taken apart: its forward passes in order, which statements define, and its losses."""
+
+    passes: list[Forward]
+    defining: dict[int, Definition]
+    restarts: set[int] = field(default_factory=set)
+    losses: frozenset[str] = frozenset()
+    same_loss: dict[str, str] = field(default_factory=dict)
+
+    def latest(self, key: int, needed: set[str]) -> Forward:
+        """The latest forward pass begun by then in which every needed name leads to the output."""
+        begun = [one for one in self.passes if one.start <= key] or self.passes[:1]
+        fitting = (one for one in reversed(begun) if needed <= one.reached(one.outputs))
+        return next(fitting, begun[-1])
+
+
+def has_derivative(tree: Node) -> bool:
+    return any(isinstance(node, Partial) for node in walk(tree))
+
+
+def tell(statements: Sequence[Statement]) -> Story:
+    """Sorts the statements of a document into definitions and claims."""
+    losses, same_loss = _losses(statements)
+    first: dict[str, Definition] = {}
+    story = Story([], {}, losses=losses, same_loss=same_loss)
+    later: dict[str, Definition] = {}
+    starts: list[tuple[int, dict[str, Definition]]] = []
+    candidates = {plain(one.left) for one in statements if isinstance(one.left, Name)}
+    for one in statements:
+        found = _definition(one, candidates, losses)
+        if found is None:
+            continue
+        if found.name not in first:
+            first[found.name] = found
+        elif _restarts(found, {**first, **later}):
+            if found.name in later or not starts:
+                starts.append((found.key, {}))
+            later[found.name] = found
+            starts[-1][1][found.name] = found
+            story.restarts.add(found.key)
+        else:
+            continue
+        story.defining[found.key] = found
+    values = (one.value for one in story.defining.values() if not has_derivative(one.value))
+    read = frozenset(name for value in values for name in reads(value))
+    story.passes.append(Forward(min((one.key for one in statements), default=0), first, read))
+    for start, changed in starts:
+        story.passes.append(Forward(start, {**story.passes[-1].definitions, **changed}, read))
+    return story
+
+
+def _definition(one: Statement, candidates: set[str], losses: frozenset[str]) -> Definition | None:
+    """The definition a statement would make if its name is new."""
+    match one.left, one.right:
+        case Name() as target, value if letters(target) is not None:
+            name = plain(target)
+            if name in losses or name in reads(value):
+                return None
+            return Definition(one.key, name, letters(target) or (), target, value)
+        case Partial() as value, Name() as target if plain(target) not in candidates | losses:
+            named = letters(target)
+            return None if named is None else Definition(one.key, plain(target), named, target, value)
+    return None
+
+
+def _restarts(found: Definition, known: Mapping[str, Definition]) -> bool:
+    """Whether a second definition reads an intermediate that was introduced after the first one."""
+    before = known[found.name].key
+    return any(known[name].key > before for name in reads(found.value) if name in known and name != found.name)
+
+
+def _losses(statements: Sequence[Statement]) -> tuple[frozenset[str], dict[str, str]]:
+    """Names that are differentiated and neither defined nor read, and names for one and the same loss: l = f(y)."""
+    trees = [side for one in statements for side in (one.left, one.right)]
+    partials = [node for tree in trees for node in walk(tree) if isinstance(node, Partial)]
+    tops = {plain(node.top) for node in partials if not node.top.indices}
+    named = {plain(one.left): one.right for one in statements if isinstance(one.left, Name)}
+    unknown = {name: value.function for name, value in named.items() if isinstance(value, Call) and name in tops}
+    read = {name for one in statements if not has_derivative(one.right) for name in reads(one.right)}
+    losses = {top for top in tops if (top not in named or top in unknown) and top not in read}
+    same = {function: name for name, function in unknown.items() if function in losses or function not in named}
+    return frozenset(losses | set(same)), same

@@ -1,0 +1,215 @@
+"""One forward pass as a problem for the kernel: definitions, the loss behind them, and a meaning for every derivative.
+
+The loss of a document is known by its derivatives only. It stands for any function of the outputs, so it is written as
+Σ (∂L/∂y) y with ∂L/∂y a free tensor: all that a first derivative can see of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+
+from sympy import Expr, Indexed, Sum, Symbol
+
+from derive.kernel import Kernel, partial
+from derive.meaning.elaborate import Elaborator, Meaningless, Vocabulary
+from derive.meaning.forward import Definition, Forward, Story
+from derive.meaning.names import plain
+from derive.notation.syntax import Name, Node, Partial, walk
+
+__all__ = ["LOCAL", "TOTAL", "Meaning", "Problem"]
+
+LOCAL, TOTAL = "local", "total"
+Pair = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Meaning:
+    """One equation as SymPy, under one choice of readings, with what was assumed on the way."""
+
+    left: Expr
+    right: Expr
+    assumed: tuple[str, ...]
+    conditions: tuple[tuple[str, str], ...]
+    denominators: tuple[Expr, ...]
+    readings: Mapping[Pair, str]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A forward pass with its vocabulary. `mentioned` are the quantities that some loss is differentiated by."""
+
+    story: Story
+    forward: Forward
+    words: Vocabulary
+    mentioned: frozenset[str]
+
+    # --- the graph of names --------------------------------------------------------------------------------------
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """What the loss is a function of: the outputs it is differentiated by, or else the last output."""
+        outputs = self.forward.outputs
+        return tuple(name for name in outputs if name in self.mentioned) or outputs[-1:]
+
+    @cached_property
+    def reached(self) -> set[str]:
+        """Everything the outputs are made of."""
+        return self.forward.reached(self.outputs)
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]:
+        return self.forward.definitions
+
+    def is_loss(self, name: str) -> bool:
+        return (name in self.story.losses and name not in self.definitions) or name in self.story.same_loss
+
+    def ambiguous(self, top: str, bottom: str) -> bool:
+        """Whether ∂top/∂bottom has two readings: top reads bottom itself and also through another intermediate."""
+        direct = self.forward.reads(top)
+        if bottom not in direct:
+            return False
+        return any(bottom in self.forward.reached([other]) for other in direct - {bottom} if other in self.definitions)
+
+    def pairs(self, *trees: Node) -> list[Pair]:
+        """The derivatives in `trees` that can be read in two ways, each once."""
+        found = ((plain(n.top), plain(n.bottom)) for tree in trees for n in walk(tree) if isinstance(n, Partial))
+        return [pair for pair in dict.fromkeys(found) if self.ambiguous(*pair)]
+
+    # --- to SymPy ------------------------------------------------------------------------------------------------
+
+    def meaning(self, left: Node, right: Node, readings: Mapping[Pair, str]) -> Meaning:
+        """Both sides in SymPy. Raises `Meaningless`."""
+        elaborator = self._elaborator(readings, _letters_outside(left))
+        sides = elaborator.expr(left), elaborator.expr(right)
+        return Meaning(
+            *sides,
+            tuple(elaborator.assumed),
+            tuple(elaborator.conditions),
+            tuple(elaborator.denominators),
+            readings,
+        )
+
+    def _elaborator(self, readings: Mapping[Pair, str], outer: frozenset[str]) -> Elaborator:
+        return Elaborator(self.words, lambda top, bottom: self._derivative(top, bottom, readings), outer)
+
+    def _derivative(self, top: Expr, bottom: Expr, readings: Mapping[Pair, str]) -> Expr:
+        above, below = name_of(top), name_of(bottom)
+        if self.is_loss(above):
+            return self._adjoint(self.story.same_loss.get(above, above), bottom)
+        if above in self.missing:
+            raise Meaningless(f"the definition of {above}: {self.missing[above]}")
+        if above not in self.definitions:
+            if above == below:
+                return partial(top, bottom)
+            raise Meaningless(f"{above} is not defined")
+        if below not in self.words.defined and below not in self.forward.reached([above]):
+            raise Meaningless(f"nothing leads from {below} to {above}")
+        local = readings.get((above, below), TOTAL) == LOCAL
+        held = set(self.forward.intermediates) - {above} if local else ()
+        return partial(top, bottom, held)
+
+    def _adjoint(self, loss: str, of: Expr) -> Expr:
+        name = name_of(of)
+        if loss in self.definitions:
+            return partial(Symbol(loss), of)
+        if name in self.outputs:
+            return self.upstream(loss, of)
+        if name in self.reached:
+            return partial(Symbol(loss), of)
+        if name in self.definitions:
+            raise Meaningless(f"nothing leads from {name} to {loss}: a definition that reads {name} is missing")
+        return self.upstream(loss, of)
+
+    def upstream(self, loss: str, of: Expr) -> Expr:
+        """∂L/∂y as a quantity of its own, with the indices of y."""
+        name = f"∂{loss}/∂{name_of(of)}"
+        return of.base.func(name, shape=of.base.shape)[of.indices] if isinstance(of, Indexed) else Symbol(name)
+
+    # --- the kernel ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The kernel under the definitions of this forward pass."""
+        return Kernel(self.equations)
+
+    @cached_property
+    def equations(self) -> tuple[tuple[Expr, Expr], ...]:
+        """Every definition that has a meaning, and each loss as Σ (∂L/∂y) y, as (target, value)."""
+        return (*self.values.values(), *(self._surrogate(loss) for loss in sorted(self._undefined_losses)))
+
+    @cached_property
+    def values(self) -> dict[str, tuple[Expr, Expr]]:
+        """Definitions by name, as SymPy. Those without a meaning are left out: see `missing`."""
+        return {name: pair for name, pair in self._tried.items() if isinstance(pair, tuple)}
+
+    @cached_property
+    def missing(self) -> dict[str, str]:
+        """Definitions without a meaning, with the reason."""
+        return {name: reason for name, reason in self._tried.items() if isinstance(reason, str)}
+
+    @cached_property
+    def conditional(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Definitions that only make sense if two sizes are one, with those sizes."""
+        found = {}
+        for name, one in self.definitions.items():
+            if name in self.values:
+                elaborator = self._elaborator({}, frozenset(one.letters))
+                elaborator.expr(one.value)
+                if elaborator.conditions:
+                    found[name] = tuple(elaborator.conditions)
+        return found
+
+    @cached_property
+    def _tried(self) -> dict[str, tuple[Expr, Expr] | str]:
+        return {name: self._value(one) for name, one in self.definitions.items() if not self.is_loss(name)}
+
+    def _value(self, one: Definition) -> tuple[Expr, Expr] | str:
+        elaborator = self._elaborator({}, frozenset(one.letters))
+        try:
+            target, value = elaborator.quantity(one.target, {}), elaborator.expr(one.value)
+        except Meaningless as reason:
+            return str(reason)
+        loose = sorted(str(letter) for letter in _letters(value) - set(getattr(target, "indices", ())))
+        return f"{one.name} does not have the index {', '.join(loose)} of its value" if loose else (target, value)
+
+    @property
+    def _undefined_losses(self) -> set[str]:
+        return {self.story.same_loss.get(loss, loss) for loss in self.story.losses if loss not in self.values}
+
+    def _surrogate(self, loss: str) -> tuple[Expr, Expr]:
+        numbers = count()
+        total: Expr = Symbol("0") * 0
+        for name in self.outputs:
+            if name not in self.values:
+                continue
+            target = self.values[name][0]
+            letters = [Symbol(f"s{next(numbers)}", integer=True) for _ in getattr(target, "indices", ())]
+            place = target.base[tuple(letters)] if letters else target
+            limits = [(letter, 1, size) for letter, size in zip(letters, _shape(target), strict=True)]
+            weighted = self.upstream(loss, place) * place
+            total += Sum(weighted, *limits) if limits else weighted
+        return Symbol(loss), total
+
+
+def name_of(quantity: Expr) -> str:
+    return str((quantity.base.label if isinstance(quantity, Indexed) else quantity).name)
+
+
+def _letters(value: Expr) -> set[Expr]:
+    """The free index letters of an expression."""
+    return {symbol for symbol in value.free_symbols if symbol.is_integer and not symbol.is_positive}
+
+
+def _shape(target: Expr) -> tuple[Expr, ...]:
+    return tuple(target.base.shape) if isinstance(target, Indexed) else ()
+
+
+def _letters_outside(left: Node) -> frozenset[str]:
+    """The index letters of a left side: a Σ without an index does not run over them."""
+    if isinstance(left, Partial):
+        return _letters_outside(left.top) | _letters_outside(left.bottom)
+    indices = left.indices if isinstance(left, Name) else ()
+    return frozenset(index.base for index in indices if isinstance(index, Name))
