@@ -54,9 +54,9 @@ def named(name: str, shape: tuple[Expr, ...], indices: tuple[Expr, ...]) -> Quan
     return IndexedBase(name, shape=shape)[indices] if indices else Symbol(name)
 
 
-def adjoint_of(node: Node) -> Quantity:
+def adjoint_of(graph: Graph, node: Node) -> Quantity:
     """The name ∂L/∂v at v's own indices."""
-    return named(f"∂L/∂{node.name}", node.shape, node.indices)
+    return named(f"∂{graph.layer.loss}/∂{node.name}", node.shape, node.indices)
 
 
 def local_partials(graph: Graph) -> tuple[LocalPartial, ...]:
@@ -76,8 +76,9 @@ def _in_order(node: Node, graph: Graph) -> list[str]:
 
 
 def _differentiated(graph: Graph) -> set[str]:
-    """The quantities with an adjoint: inputs with a claimed gradient, and every intermediate that depends on one."""
-    names = {name_of(claim.of) for claim in graph.layer.gradients}
+    """The quantities with an adjoint: inputs with a claimed gradient, or all, and every intermediate built on one."""
+    claimed = {name_of(claim.of) for claim in graph.layer.gradients}
+    names = claimed or {node.name for node in graph.inputs}
     for node in graph.intermediates:
         if names & set(node.reads):
             names.add(node.name)
@@ -147,21 +148,22 @@ def _adjoint(graph: Graph, node: Node, partials: dict[str, LocalPartial]) -> Adj
     chain, value, paths = [], [], []
     for user in reversed(graph.users(node.name)):
         partial = partials[f"∂{user.name}/∂{node.name}"]
-        chain.append(_path(user, node, partial, partial.target))
-        value.append(_path(user, node, partial, partial.value))
+        chain.append(_path(graph, (user, node), partial, partial.target))
+        value.append(_path(graph, (user, node), partial, partial.value))
         paths.append(user.name)
     free = frozenset(node.indices)
     return Adjoint(
         node.target,
-        adjoint_of(node),
+        adjoint_of(graph, node),
         relabel(Add(*chain), free),
         relabel(Add(*value), free),
         tuple(paths),
     )
 
 
-def _path(user: Node, node: Node, partial: LocalPartial, factor: Expr) -> Expr:
-    """Σ over the user's indices of (adjoint of user) · `factor`; on the diagonal the index is that of `node`."""
+def _path(graph: Graph, edge: tuple[Node, Node], partial: LocalPartial, factor: Expr) -> Expr:
+    """Σ over the user's indices of (adjoint of user) · `factor`; on the diagonal the index is that of the read node."""
+    user, node = edge
     joined = dict(zip(indices_of(partial.wrt), node.indices, strict=True))
     taken = frozenset(node.indices)
     moved: dict[Expr, Expr] = {}
@@ -171,7 +173,7 @@ def _path(user: Node, node: Node, partial: LocalPartial, factor: Expr) -> Expr:
         else:
             moved[index] = fresh_index({*taken, *user.indices, *moved.values()}) if index in taken else index
     wrt = {own: index for own, index in joined.items() if own not in moved}
-    adjoint = adjoint_of(user).xreplace(moved) if user.indices else adjoint_of(user)
+    adjoint = adjoint_of(graph, user).xreplace(moved) if user.indices else adjoint_of(graph, user)
     term = Mul(adjoint, rename_bound(factor, taken | frozenset(moved.values())).xreplace({**moved, **wrt}))
     bound = [
         (moved[index], 1, size)

@@ -19,7 +19,7 @@ from derive.backward import Adjoint, LocalPartial, adjoint_of, adjoints, local_p
 from derive.closed_form import Identity, Line, compact, known_sums_put_in, operations
 from derive.errors import LayerError, SizeError
 from derive.explicit import spell_out
-from derive.graph import LOSS, Graph, build, upstream_of
+from derive.graph import Graph, build, upstream_of
 from derive.indices import indices_of, name_of, put_in, relabel
 from derive.kernel import Kernel, Verdict, partial
 from derive.kernel.verdict import Proved
@@ -135,7 +135,7 @@ class Derivation:
     def notation(self) -> Notation:
         """Prints this layer's formulas: knows how many indices each of its names has."""
         ranks: dict[str, int] = {node.name: len(node.shape) for node in self.graph.nodes.values()}
-        return Notation({**ranks, LOSS: 0})
+        return Notation({**ranks, self.layer.loss: 0})
 
     @property
     def symbols(self) -> dict[str, Quantity | IndexedBase]:
@@ -154,7 +154,7 @@ class Derivation:
         node = self.graph.nodes.get(of)
         if node is None:
             raise LayerError(f"{self.layer.name} has no quantity {of}. It has: {', '.join(self.graph.nodes)}.")
-        return self.kernel.decide(partial(Symbol(LOSS), node.target), value)
+        return self.kernel.decide(partial(Symbol(self.layer.loss), node.target), value)
 
     @cached_property
     def partials(self) -> tuple[LocalPartial, ...]:
@@ -236,7 +236,7 @@ class Derivation:
 
     @cached_property
     def _upstream(self) -> Assignment:
-        return Assignment(adjoint_of(self.graph.output), upstream_of(self.graph))
+        return Assignment(adjoint_of(self.graph, self.graph.output), upstream_of(self.graph))
 
     def _judge(self, target: Quantity, value: Expr, rule: str, part: str, identities: Iterable[Identity] = ()) -> Step:
         because = tuple(Reason(one, self.kernel.decide(one.left, one.right)) for one in identities)
@@ -276,7 +276,7 @@ class Derivation:
         return {target: self._simplified(target) for target in map(self._target, self.layer.gradients)}
 
     def _target(self, claim: Gradient) -> Quantity:
-        return adjoint_of(self.graph.nodes[name_of(claim.of)])
+        return adjoint_of(self.graph, self.graph.nodes[name_of(claim.of)])
 
     def _simplified(self, target: Quantity) -> tuple[Line, ...]:
         return compact(self._written_out(target), self.graph, self.kernel.equal, indices_of(target))
@@ -329,7 +329,7 @@ class Derivation:
     def _total_derivative_check(self) -> Check:
         start = perf_counter()
         kernel = Kernel(_definitions(self.graph, (), ()))
-        loss = Symbol(LOSS)
+        loss = Symbol(self.layer.loss)
         verdicts = tuple(
             (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.value))
             for claim in self.layer.gradients
@@ -386,14 +386,14 @@ def _definitions(
 
     Only g = ∂L/∂y enters a first derivative, so the linear loss Σ g y stands for every other.
     """
-    output, loss = graph.output, Symbol(LOSS)
+    output, loss = graph.output, Symbol(graph.layer.loss)
     weighted = upstream_of(graph) * output.target
     limits = [(index, 1, size) for index, size in zip(output.indices, output.shape, strict=True)]
     names = {node.name for node in graph.intermediates}
     return (
         *((node.target, node.value) for node in graph.intermediates),
         (loss, Sum(weighted, *limits) if limits else weighted),
-        (adjoint_of(output), upstream_of(graph)),
+        (adjoint_of(graph, output), upstream_of(graph)),
         *((one.target, partial(loss, one.of)) for one in done),
         *((one.target, partial(one.of, one.wrt, names - {name_of(one.of)})) for one in partials),
     )

@@ -15,9 +15,7 @@ from derive.errors import LayerError
 from derive.indices import indices_of, name_of
 from derive.layers.layer import Layer, Quantity
 
-__all__ = ["LOSS", "Graph", "Node", "build", "upstream_of"]
-
-LOSS = "L"
+__all__ = ["Graph", "Node", "build", "upstream_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,8 @@ def build(layer: Layer) -> Graph:
         _add(nodes, Node(target, None, _shape(target), ()))
     for assignment in layer.forward:
         _add(nodes, _intermediate(assignment.target, assignment.value, nodes))
+    if layer.loss in nodes:
+        raise LayerError(f"{layer.loss} is the loss and can't name a quantity of the layer. Choose another name.")
     graph = Graph(layer, nodes)
     _check_claims(graph)
     return graph
@@ -87,8 +87,6 @@ def upstream_of(graph: Graph) -> Quantity:
 
 
 def _add(nodes: dict[str, Node], node: Node) -> None:
-    if node.name == LOSS:
-        raise LayerError(f"{LOSS} is the loss and can't name a quantity of the layer. Choose another name.")
     if node.name in nodes:
         raise LayerError(f"{node.name} is assigned twice. Give the second one a name of its own.")
     nodes[node.name] = node

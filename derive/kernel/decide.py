@@ -11,7 +11,7 @@ from derive.kernel import polynomial as pl
 from derive.kernel.language import Definitions, Unsupported, parts_of
 from derive.kernel.reduce import is_zero
 from derive.kernel.scope import Scope
-from derive.kernel.search import Audit, Question, find, question
+from derive.kernel.search import Audit, Question, Sieve, find, question
 from derive.kernel.verdict import Proved, Refuted, Undecided, Verdict
 
 
@@ -54,6 +54,10 @@ class Kernel:
             return self._equal(question(left, right, self._definitions), frozenset())
         except Unsupported:
             return False
+
+    def sieve(self, left: Expr, right: Expr) -> Sieve:
+        """For trying many other right sides: those that could equal `left`. Not a verdict."""
+        return Sieve(left, right, self._definitions)
 
     def _equal(self, ask: Question, opaque: frozenset[str]) -> bool:
         left, right = (self._normal(ask, side, opaque) for side in (ask.left, ask.right))

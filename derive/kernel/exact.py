@@ -132,15 +132,14 @@ class Evaluator:
     point: Point
     arithmetic: Arithmetic
     known: dict[Place, Number] = field(default_factory=dict)
-    _without_index: dict[Expr, Number] = field(default_factory=dict)
+    _values: dict[tuple[object, ...], Number] = field(default_factory=dict)
 
     def value(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
         """`expr` with the indices `at`. Raises `Undefined`, `Irrational`, or `Unsupported`."""
-        if at:
-            return self._value(expr, at)
-        if expr not in self._without_index:
-            self._without_index[expr] = self._value(expr, at)
-        return self._without_index[expr]
+        key = (expr, *at.items())
+        if key not in self._values:
+            self._values[key] = self._value(expr, at)
+        return self._values[key]
 
     def _value(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
         arithmetic = self.arithmetic

@@ -8,13 +8,13 @@ shrunk one value at a time. If no rational point separates them, intervals are t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 from random import Random
 
-from sympy import Add, Expr, Indexed, Pow, Rational, Symbol
+from sympy import Add, Expr, Indexed, Pow, Rational, Symbol, Tuple
 
 from derive.kernel.exact import (
     Evaluator,
@@ -155,6 +155,43 @@ class Audit:
             point = None if values is None else Point(sizes, values)
             self._evaluators[key] = None if point is None else Evaluator(self._definitions, point, Exact())
         return self._evaluators[key]
+
+
+class Sieve:
+    """Which right sides can equal a left side: those that have its value at one point. Quick, and not a verdict."""
+
+    def __init__(self, left: Expr, right: Expr, definitions: Definitions) -> None:
+        ask = question(left, right, definitions)
+        wide = question(left, Tuple(right, *(one.value for one in definitions.values())), definitions)
+        # Every leaf gets a value, but only the roots of these sides are made rational: others may need the same ε.
+        self._ask = replace(ask, sizes=wide.sizes, leaves=wide.leaves)
+        self._free = ask.free
+        self._evaluator, self._values = self._first_point()
+
+    def _first_point(self) -> tuple[Evaluator | None, list[Number]]:
+        """The first point above size 2 where the left side has a rational value, with its values.
+
+        Its numbers are larger than those of a counterexample: few wrong formulas agree there by chance.
+        """
+        for sizes in _sizes(self._ask.sizes, smallest=3):
+            for draw in range(9, 15):
+                values = _solved(self._ask, sizes, _drawn(self._ask, sizes, draw))
+                evaluator = None if values is None else _at(self._ask, sizes, values)
+                found = evaluator and self._all(evaluator, self._ask.left)
+                if evaluator is not None and found:
+                    return evaluator, found
+        return None, []
+
+    def _all(self, evaluator: Evaluator, side: Expr) -> list[Number]:
+        """The values of a side at every element of the free indices; empty where it has none."""
+        try:
+            return [evaluator.value(side, at) for at in _instances(evaluator, self._free)]
+        except (Irrational, Undefined):
+            return []
+
+    def passes(self, right: Expr) -> bool:
+        """Whether `right` has the left side's value. True where no point could be found."""
+        return self._evaluator is None or self._all(self._evaluator, right) == self._values
 
 
 def _sizes(names: tuple[str, ...], smallest: int = 1) -> Iterator[dict[str, int]]:

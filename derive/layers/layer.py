@@ -38,7 +38,8 @@ class Layer:
 
     `inputs` are given from outside, in the order a function would take them; `forward` assigns each intermediate once,
     in order, and the last target is the output. `upstream` is the tensor g with g_i = ∂L/∂y_i, of the output's shape.
-    `gradients` holds one claim per input that is differentiated. `source` says where the claims were published.
+    `gradients` holds one claim per input that is differentiated. `source` says where the claims were published, `loss`
+    how the loss is called.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Layer:
     upstream: IndexedBase
     gradients: tuple[Gradient, ...]
     source: str
+    loss: str = "L"
 
     @property
     def output(self) -> Quantity:

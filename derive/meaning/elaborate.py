@@ -67,7 +67,7 @@ class Vocabulary:
         return next(iter(known)) if len(known) == 1 else None
 
     def is_size(self, name: str) -> bool:
-        return name in self.sizes.names() or name in self.same
+        return name in self.sizes.names() or name in self.same or name in self.same.values()
 
     def quantity(self, name: str, indices: tuple[Expr, ...]) -> Expr:
         """A tensor at indices, a scalar, or a size."""
@@ -89,10 +89,21 @@ class Elaborator:
     assumed: dict[str, None] = field(default_factory=dict)
     conditions: dict[tuple[str, str], None] = field(default_factory=dict)
     denominators: dict[Expr, None] = field(default_factory=dict)
+    memory: dict[tuple[object, ...], tuple[Node, Expr]] | None = None
 
     def expr(self, tree: Node, bound: Mapping[str, Expr] | None = None) -> Expr:
         """The meaning of a tree; `bound` gives the size of each index that a sum around it binds."""
         bound = bound or {}
+        if self.memory is None:
+            return self._expr(tree, bound)
+        # By identity, which is cheap: what is looked at again and again is the same object. The tree is kept with its
+        # value, so that no other gets its identity.
+        key = (id(tree), *bound.items())
+        if key not in self.memory:
+            self.memory[key] = tree, self._expr(tree, bound)
+        return self.memory[key][1]
+
+    def _expr(self, tree: Node, bound: Mapping[str, Expr]) -> Expr:
         match tree:
             case Number(digits):
                 return Rational(digits)

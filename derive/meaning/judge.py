@@ -23,6 +23,8 @@ from derive.meaning.problem import LOCAL, TOTAL, Meaning, Pair, Problem, name_of
 __all__ = ["Judgement", "judge"]
 
 MOST_READINGS = 16
+MOST_PAIRS = 6
+SCALES = ("γ", "w", "g", "α", "a", "weight", "scale")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +43,62 @@ class Judgement:
     problem: Problem | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One fair way to take an equation: its meanings under each choice of readings, or why it has none."""
+
+    problem: Problem
+    meanings: tuple[Meaning, ...]
+    assumed: tuple[str, ...] = ()
+    condition: str = ""
+    reason: str = ""
+
+    def proof(self) -> Judgement | None:
+        """The first meaning whose sides are equal, judged."""
+        for meaning in self.meanings:
+            if self.problem.kernel.equal(meaning.left, meaning.right):
+                found = decided(self.problem, meaning, self.assumed)
+                proved = isinstance(found.verdict, Proved)
+                return replace(found, verdict=Undecided(self.condition)) if proved and self.condition else found
+        return None
+
+    def refutation(self) -> Judgement:
+        """Refuted if both pure readings are: all derivatives local, all total. The second counterexample is kept."""
+        if not self.meanings:
+            return Judgement(Undecided(self.reason), problem=self.problem)
+        return _worst_known([decided(self.problem, meaning, self.assumed) for meaning in self.meanings[:2]])
+
+
 def judge(statement: Statement, problem: Problem) -> Judgement:
     """The verdict on `statement` under a forward pass. Never raises for an equation that was read."""
-    tried = _as_written(statement, problem)
-    if isinstance(tried.verdict, Proved):
-        return tried
-    named = _with_upstream(statement, problem)
-    if named is not None and isinstance(named.verdict, Proved):
-        return named
-    best = named or tried
+    attempts = []
+    for attempt in _attempts(statement, problem):
+        attempts.append(attempt)
+        proof = attempt.proof()
+        if proof is not None:
+            return proof
+    return _unless_unknown(statement, problem, _fairest(attempts).refutation())
+
+
+def _attempts(statement: Statement, problem: Problem) -> Iterator[_Attempt]:
+    """From the plainest on."""
+    yield _as_written(statement, problem)
+    upstream = _with_upstream(statement, problem)
+    if upstream is not None:
+        yield upstream
     for one, other in _size_pairs(statement, problem):
         joined = _with_one_size(problem, one, other)
-        again = _as_written(statement, joined)
-        again = again if isinstance(again.verdict, Proved) else _with_upstream(statement, joined) or again
-        if isinstance(again.verdict, Proved):
-            condition = f"holds if {one} = {other}; say so with --given '{one} = {other}'"
-            return replace(again, verdict=Undecided(condition))
-        if isinstance(again.verdict, Refuted):
-            best = again
-    return _unless_unknown(statement, problem, best)
+        condition = f"holds if {one} = {other}; say so with --given '{one} = {other}'"
+        yield replace(_as_written(statement, joined), condition=condition)
+        upstream = _with_upstream(statement, joined)
+        if upstream is not None:
+            yield replace(upstream, condition=condition)
+
+
+def _fairest(attempts: list[_Attempt]) -> _Attempt:
+    """What a refutation is reported under: with the assumption that gives every name a meaning, if there is one."""
+    plain_ones = [one for one in attempts if not one.condition]
+    return plain_ones[-1]
 
 
 def _unless_unknown(statement: Statement, problem: Problem, found: Judgement) -> Judgement:
@@ -94,14 +133,15 @@ def _loose_ends(statement: Statement, problem: Problem) -> set[str]:
 # --- as written --------------------------------------------------------------------------------------------------
 
 
-def _as_written(statement: Statement, problem: Problem) -> Judgement:
-    """The first reading that is proved; else the refutation under the first, with the others beside it."""
-    tried: list[Judgement] = []
+def _as_written(statement: Statement, problem: Problem) -> _Attempt:
+    """The equation as it stands, with each derivative local or total."""
+    meanings = []
     for readings in _readings(problem.pairs(statement.left, statement.right)):
-        tried.append(_under(statement, problem, readings))
-        if isinstance(tried[-1].verdict, Proved):
-            return tried[-1]
-    return _worst_known(tried)
+        try:
+            meanings.append(problem.meaning(statement.left, statement.right, readings))
+        except Meaningless as reason:
+            return _Attempt(problem, (), reason=str(reason))
+    return _Attempt(problem, tuple(meanings))
 
 
 def _worst_known(tried: list[Judgement]) -> Judgement:
@@ -123,14 +163,6 @@ def _readings(pairs: list[Pair]) -> Iterator[Mapping[Pair, str]]:
             return
         if choice not in choices:
             yield choice
-
-
-def _under(statement: Statement, problem: Problem, readings: Mapping[Pair, str]) -> Judgement:
-    try:
-        meaning = problem.meaning(statement.left, statement.right, readings)
-    except Meaningless as reason:
-        return Judgement(Undecided(str(reason)), readings=readings, problem=problem)
-    return decided(problem, meaning)
 
 
 def decided(problem: Problem, meaning: Meaning, extra: tuple[str, ...] = ()) -> Judgement:
@@ -163,29 +195,36 @@ def _vanishes(problem: Problem, denominator: Expr) -> bool:
 # --- assumptions -------------------------------------------------------------------------------------------------
 
 
-def _with_upstream(statement: Statement, problem: Problem) -> Judgement | None:
-    """One undefined name taken for ∂L/∂y, if the document has one loss, one output and one such name."""
+def _with_upstream(statement: Statement, problem: Problem) -> _Attempt | None:
+    """One undefined name taken for ∂L/∂y, if the document has one loss, one output and one such name.
+
+    With a scale that is not defined either (γ), the output that was left out is taken to be y = γ x̂ + β, so that the
+    name is ∂L/∂x̂ / γ.
+    """
     losses = sorted({problem.story.same_loss.get(one, one) for one in problem.story.losses})
     unknown = _unknown(statement, problem) - problem.mentioned
+    scale = next((one for one in SCALES if one in unknown), None) if len(unknown) > 1 else None
+    unknown -= {scale}
     if len(problem.outputs) != 1 or len(unknown) != 1 or len(losses) > 1:
         return None
     (name,), (output,) = unknown, problem.outputs
     loss = losses[0] if losses else "L"
-    tried = []
-    for readings in _readings(problem.pairs(statement.left, statement.right)):
-        try:
-            meaning = problem.meaning(statement.left, statement.right, readings)
-            put = _upstream_for(problem, name, output, loss, meaning)
-        except Meaningless:
-            return None
+    plainly = _as_written(statement, problem)
+    meanings = []
+    for meaning in plainly.meanings:
+        put = _upstream_for(problem, name, output, loss, meaning)
         if not put:
             return None
-        changed = replace(meaning, left=meaning.left.xreplace(put), right=meaning.right.xreplace(put))
-        told = ", ".join(f"{old} is {new}" for old, new in put.items())
-        tried.append(decided(problem, changed, (told,)))
-        if isinstance(tried[-1].verdict, Proved):
-            return tried[-1]
-    return _worst_known(tried)
+        if scale is not None:
+            put = {old: new / problem.words.quantity(scale, ()) for old, new in put.items()}
+        meanings.append(replace(meaning, left=meaning.left.xreplace(put), right=meaning.right.xreplace(put)))
+    return _Attempt(problem, tuple(meanings), (_told(name, output, loss, scale),)) if meanings else None
+
+
+def _told(name: str, output: str, loss: str, scale: str | None) -> str:
+    if scale is None:
+        return f"{name} is ∂{loss}/∂{output}"
+    return f"{name} is ∂{loss}/∂y with y = {scale} {output} + β, which the document leaves out"
 
 
 def _upstream_for(problem: Problem, name: str, output: str, loss: str, meaning: Meaning) -> dict[Expr, Expr]:
@@ -207,12 +246,13 @@ def _usual(words: Vocabulary, name: str) -> tuple[Expr, ...]:
 
 def _size_pairs(statement: Statement, problem: Problem) -> list[tuple[str, str]]:
     """Pairs of sizes that the author may mean to be one: rivals for an index, and letters like N beside m."""
-    known = sorted({problem.words.same.get(name, name) for name in problem.words.sizes.names()})
+    known = sorted({problem.words.same.get(name, name) for name in problem.words.sizes.names()} - {""})
     trees = (statement.left, statement.right, *(one.value for one in problem.definitions.values()))
     read = {plain(name) for tree in trees for name in names_in(tree)}
     loose = sorted(one for one in read if typical_size(one) and one not in problem.words.defined and one not in known)
     loose = [one for one in loose if one not in problem.words.same]
-    return [*((one, other) for one in loose for other in known), *combinations(known, 2)][:6]
+    pairs = ((one, other) for one in loose for other in known)
+    return [*pairs, *combinations(known, 2), *combinations(loose, 2)][:MOST_PAIRS]
 
 
 def _with_one_size(problem: Problem, one: str, other: str) -> Problem:

@@ -6,7 +6,7 @@ The loss of a document is known by its derivatives only. It stands for any funct
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -91,6 +91,12 @@ class Problem:
             tuple(elaborator.denominators),
             readings,
         )
+
+    def sketcher(self, left: Node, readings: Mapping[Pair, str]) -> Callable[[Node], Expr]:
+        """A translation that remembers parts of trees, for looking at many variants of one formula."""
+        elaborator = self._elaborator(readings, _letters_outside(left))
+        elaborator.memory = {}
+        return elaborator.expr
 
     def _elaborator(self, readings: Mapping[Pair, str], outer: frozenset[str]) -> Elaborator:
         return Elaborator(self.words, lambda top, bottom: self._derivative(top, bottom, readings), outer)

@@ -127,7 +127,9 @@ def test_free_indices_leave_dummies_out():
     assert pl.names_of(poly) == {"x", "u"}
 
 
-@pytest.mark.parametrize(("index", "dummy", "free"), [("\x01", True, False), ("#3", False, False), ("i:m", False, True)])
+@pytest.mark.parametrize(
+    ("index", "dummy", "free"), [("\x01", True, False), ("#3", False, False), ("i:m", False, True)]
+)
 def test_three_kinds_of_index(index, dummy, free):
     assert (pl.is_dummy(index), pl.is_free(index)) == (dummy, free)
 

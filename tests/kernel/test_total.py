@@ -49,7 +49,7 @@ def test_by_a_scalar(value, slope):
 
 
 def assert_zero(scope, expr):
-    assert is_zero(scope, scope.poly(expr))
+    assert is_zero(scope, scope.poly(expr, {i: "i:m", j: "j:m", l_: "l:n"}))
 
 
 TENSOR = {

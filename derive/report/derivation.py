@@ -1,7 +1,4 @@
-"""A derivation as plain data: strings and numbers, ready for any writer. No SymPy objects, no formatting.
-
-Every formula comes as `text` (one line of Unicode) and as `latex`.
-"""
+"""A derivation as plain data, ready for any writer."""
 
 from __future__ import annotations
 
@@ -18,29 +15,18 @@ from derive.closed_form import Identity
 from derive.derivation import Check, ClosedForm, Derivation, Reason, Step, worst
 from derive.graph import Node, upstream_of
 from derive.indices import indices_of, name_of
-from derive.kernel.verdict import Counterexample, Proved, Refuted, Undecided, Verdict
+from derive.kernel.verdict import Proved
 from derive.notation import Node as Tree
 from derive.notation import Notation, spell_out
 from derive.notation.spell_out import MOST
+from derive.report.formula import Formula, Judge, Judged, equation
 
 if TYPE_CHECKING:
     from derive.numeric.crosscheck import NumericCheck
 
-__all__ = [
-    "CheckLine", "ClosedFormLine", "Entry", "Example", "Formula", "GraphNode", "Judged", "Line", "NumericLine",
-    "Report", "catalogue", "report",
-]  # fmt: skip
+__all__ = ["CheckLine", "ClosedFormLine", "Entry", "GraphNode", "Line", "NumericLine", "Report", "catalogue", "report"]
 
 T = TypeVar("T")
-LABELS = {Proved: Proved.label, Refuted: Refuted.label, Undecided: Undecided.label}
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """One formula in both notations."""
-
-    text: str
-    latex: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +38,6 @@ class GraphNode:
     symbol: Formula
     value: Formula | None
     reads: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A counterexample: sizes, free indices, exact values by element, both sides."""
-
-    sizes: dict[str, int]
-    at: dict[str, int]
-    values: dict[str, str]
-    left: str
-    right: str
-
-    def sentence(self) -> str:
-        """All of it on one line."""
-        values = [*self.sizes.items(), *self.at.items(), *self.values.items()]
-        return f"{', '.join(f'{name} = {value}' for name, value in values)}: left {self.left}, right {self.right}"
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A verdict as data. `note` says when a proof says nothing, `reason` why it is undecided."""
-
-    verdict: str
-    note: str = ""
-    reason: str = ""
-    conditions: tuple[Formula, ...] = ()
-    counterexample: Example | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +146,7 @@ class _Reporter:
             title=one.layer.title,
             source=one.layer.source,
             m=one.m,
-            upstream=self.equation(upstream_of(one.graph), adjoint_of(output)),
+            upstream=self.equation(upstream_of(one.graph), adjoint_of(one.graph, output)),
             graph=tuple(self._node(node) for node in one.graph.nodes.values()),
             forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),
             steps=steps,
@@ -273,10 +232,6 @@ class _Reporter:
         return CheckLine(check.name, label, check.detail, 0.0 if self.stable else check.seconds, failing)
 
 
-def equation(left: Formula, right: Formula) -> Formula:
-    return Formula(f"{left.text} = {right.text}", f"{left.latex} = {right.latex}")
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One layer of the catalogue: its forward pass and its closed forms."""
@@ -296,33 +251,10 @@ def _entry(one: Derivation) -> Entry:
     reporter = _Reporter(one, stable=True)
     forward = (reporter.equation(line.target, line.value) for line in one.layer.forward)
     claims = (
-        reporter.equation(adjoint_of(one.graph.nodes[name_of(claim.of)]), claim.value) for claim in one.layer.gradients
+        reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.value)
+        for claim in one.layer.gradients
     )
     return Entry(one.layer.name, one.layer.title, tuple(forward), tuple(claims))
-
-
-class Judge:
-    """Turns a kernel verdict into data, with formulas printed in a notation."""
-
-    def __init__(self, notation: Notation) -> None:
-        self.notation = notation
-
-    def __call__(self, verdict: Verdict, label: str | None = None) -> Judged:
-        label = label or LABELS[type(verdict)]
-        match verdict:
-            case Proved(conditions=conditions, note=note):
-                shown = (Formula(self.notation.text(c), self.notation.latex(c)) for c in conditions)
-                return Judged(label, note, "", tuple(shown))
-            case Refuted(counterexample=counterexample):
-                return Judged(label, counterexample=example(counterexample))
-            case Undecided(reason=reason, evidence=evidence):
-                return Judged(label, reason="; ".join(filter(None, (reason, evidence))))
-
-
-def example(found: Counterexample) -> Example:
-    """A counterexample with its elements named x_1 and so on."""
-    values = {"_".join((name, ",".join(map(str, at)))) if at else name: str(value) for name, at, value in found.values}
-    return Example(dict(found.sizes), dict(found.at), values, found.left, found.right)
 
 
 def numeric_route(found: tuple[NumericCheck, ...], seconds: float) -> CheckLine:
