@@ -24,6 +24,9 @@ def failures(derivation: Derivation) -> Iterator[str]:
         for quantity, verdict in check.verdicts:
             if worst([verdict]) != worst([]):
                 yield f"{quantity}: {check.name} is {verdict.label}: {verdict}"
+    for step in derivation.steps:
+        if worst([step.verdict]) != worst([]):
+            yield f"step {step}"
     found = [one for one in derivation.numeric if one.against in AUTODIFF]
     for one in found:
         if not one.passed:

@@ -25,6 +25,8 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     layers = import_module("derive.layers")
+    if name == "layers":
+        return layers
     if name.replace("_", "-") in layers.names():
         return import_module("derive.derivation").derive(name.replace("_", "-"))
     raise AttributeError(f"module 'derive' has no attribute {name!r}")

@@ -1,168 +1,236 @@
-"""A written derivation → a verdict for each of its equations."""
+"""A document → a verdict for each of its equations, as plain data.
+
+`check_file` reads one file, judges every equation against the document's own forward pass, and compares with the sidecar
+of expected verdicts if there is one. Whatever is in the file, it ends: time, sizes and nesting are bounded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any
 
-from derive.meaning.elaborate import Vocabulary
-from derive.meaning.forward import Definition, Forward, Statement, Story, tell
-from derive.meaning.judge import Judgement, judge
-from derive.meaning.names import letters, plain, reads
-from derive.meaning.problem import Problem
-from derive.meaning.sizes import Sizes, infer
-from derive.notation.syntax import Addition, Fraction, Name, Node, Partial, Power, Root, walk
-from derive.read.document import Document, Equation
+from sympy.core.parameters import distribute
 
-__all__ = ["Checker", "Outcome"]
+from derive.derivation import identity_of
+from derive.errors import DeriveError
+from derive.kernel import Proved, Refuted, Undecided
+from derive.kernel.language import Partial, parts_of
+from derive.layers.layer import Layer
+from derive.limits import TooLong, at_most
+from derive.meaning.checker import Checker, Outcome
+from derive.meaning.forward import Statement
+from derive.meaning.judge import Judgement
+from derive.meaning.repair import repair
+from derive.meaning.truth import Truth
+from derive.notation import Node, Notation, text
+from derive.read import Document, Equation, Unreadable, parse_equation, read_file, read_text
+from derive.read.document import Item
+from derive.report.document import DocumentReport, Entry, Fix
+from derive.report.formula import Formula, example
+from derive.sidecar import differences, read_sidecar
+
+__all__ = ["check_document", "check_file", "check_text"]
+
+SECONDS_A_FILE = 9.0
+SECONDS_AN_EQUATION = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one equation: it defined a name, was given, or was judged."""
+def check_file(path: str, givens: Sequence[str] = (), layer: Layer | None = None) -> DocumentReport:
+    """The report on one file, "-" for standard input. Input errors are in the report, not raised."""
+    try:
+        sidecar = None if path == "-" else read_sidecar(Path(path))
+        stated = (*givens, *(sidecar.given if sidecar else ()))
+        if sidecar is not None and sidecar.layer and layer is None:
+            from derive.layers import load
 
-    equation: Equation
-    defines: Definition | None
-    judgement: Judgement | None
-    restarts: bool = False
+            layer = load(sidecar.layer)
+        found = check_document(read_file(path), stated, layer)
+    except DeriveError as error:
+        return DocumentReport(path, error=str(error))
+    if sidecar is None:
+        return found
+    told = differences(found.entries, sidecar.expected)
+    return DocumentReport(path, found.entries, found.repairs, found.decisions, expected=True, differences=told)
 
 
-class Checker:
-    """Judges the equations of one document, each against the forward pass and not against earlier claims."""
+def check_text(
+    content: str, kind: Kind = "tex", givens: Sequence[str] = (), layer: Layer | None = None
+) -> DocumentReport:
+    """The report on a text of the given kind: tex, md, ipynb or txt."""
+    return check_document(read_text(content, kind), givens, layer)
 
-    def __init__(self, document: Document, givens: Sequence[Equation] = ()) -> None:
-        self.document = document
-        stated = [one for one in document.givens if isinstance(one, Equation)]
-        self.givens = (*stated, *givens)
-        self._problems: dict[int, Problem] = {}
 
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """One for each equation, in the order of the document."""
-        return tuple(self._outcome(key, equation) for key, equation in enumerate(self.document.equations))
+def check_document(document: Document, givens: Sequence[str] = (), layer: Layer | None = None) -> DocumentReport:
+    """The report on a document that was read. Raises `DeriveError` for a given that can't be read."""
+    end = monotonic() + SECONDS_A_FILE
+    stated = tuple(parse_equation(given) for given in givens)
+    with distribute(False):  # noqa: FBT003 -- SymPy's own signature
+        entries = tuple(_Examiner(document, stated, layer, end).entries())
+    repairs = tuple(
+        f"{one.place.line}:{one.place.column}: read {one.written!r} for {one.found!r}" for one in document.repairs
+    )
+    return DocumentReport(document.name, entries, repairs, document.decisions.lines())
 
-    def _outcome(self, key: int, equation: Equation) -> Outcome:
-        defined = self.story.defining.get(key)
-        if defined is not None:
-            return Outcome(equation, defined, None, key in self.story.restarts)
-        statement = Statement(key, equation.left, equation.right)
-        return Outcome(equation, None, judge(statement, self.problem(statement)))
 
-    # --- the document as a whole ---------------------------------------------------------------------------------
+class _Examiner:
+    """Goes through a document item by item, with a bound on the time of each and of all."""
 
-    @cached_property
-    def statements(self) -> tuple[Statement, ...]:
-        """The givens that are no sizes come first, with negative keys; then the equations."""
-        given = [one for one in self.givens if not self._joins_sizes(one)]
-        before = (Statement(key - len(given), one.left, one.right) for key, one in enumerate(given))
-        after = (Statement(key, one.left, one.right) for key, one in enumerate(self.document.equations))
-        return (*before, *after)
+    def __init__(self, document: Document, givens: Sequence[Equation], layer: Layer | None, end: float) -> None:
+        self.document, self.end = document, end
+        self.checker = Checker(document, givens, layer)
+        self._truths: dict[int, Truth] = {}
+        self._wrong: dict[int, tuple[Statement, int]] = {}
 
-    @cached_property
-    def story(self) -> Story:
-        return tell(self.statements)
+    def entries(self) -> Iterable[Entry]:
+        key = 0
+        for item in self.document.items:
+            if isinstance(item, Equation):
+                yield self._equation(key, item)
+                key += 1
+            else:
+                yield _other(item)
 
-    @cached_property
-    def sizes(self) -> Sizes:
-        """The sizes of the document as a whole."""
-        return infer((str(one.key), one.left, one.right) for one in self.statements)
+    def _equation(self, key: int, equation: Equation) -> Entry:
+        try:
+            with at_most(min(SECONDS_AN_EQUATION, max(self.end - monotonic(), 0.01))):
+                return self._judged(self.checker.outcome(key, equation))
+        except TooLong:
+            return _entry(equation, "undecided", reason="it took too long")
+        except RecursionError:
+            return _entry(equation, "undecided", reason="it is nested too deeply")
 
-    def _joins_sizes(self, one: Equation) -> bool:
-        """Whether a given says that two sizes are one: N = m."""
-        both = (one.left, one.right)
-        if not all(isinstance(side, Name) and not side.indices for side in both):
-            return False
-        limits = infer((str(key), each.left, each.right) for key, each in enumerate(self.document.equations)).names()
-        return any(plain(side) in limits for side in both if isinstance(side, Name))
+    def _judged(self, outcome: Outcome) -> Entry:
+        equation = outcome.equation
+        if outcome.judgement is None:
+            return self._definition(outcome)
+        judgement, verdict = outcome.judgement, outcome.judgement.verdict
+        base: dict[str, Any] = {"reading": _reading(judgement), "assumptions": judgement.assumed, "scope": _scope(judgement)}
+        match verdict:
+            case Proved(note=note):
+                used = self._used(judgement)
+                follows = self._chained(equation)
+                return _entry(equation, verdict.label, **base, used=used, reason=note, follows=follows)
+            case Refuted():
+                return self._refuted(outcome, judgement, base)
+            case Undecided(reason=reason, evidence=evidence):
+                said = "; ".join(filter(None, (reason, evidence)))
+                return _entry(equation, verdict.label, **base, reason=said)
 
-    def _vocabulary(self, forward: Forward) -> Vocabulary:
-        """The names of one forward pass: sizes are inferred from its own definitions and claims."""
-        same: dict[str, str] = {}
-        for one in self.givens:
-            if self._joins_sizes(one) and isinstance(one.left, Name) and isinstance(one.right, Name):
-                left, right = plain(one.left), plain(one.right)
-                same[left] = same.get(right, right)
-        own = [one for one in self.statements if self._pass_of(one) is forward]
-        return Vocabulary(
-            infer((str(one.key), one.left, one.right) for one in own),
-            frozenset(_added_under_roots(self.statements)),
-            self._defined,
-            same,
-            self._letters(),
+    def _definition(self, outcome: Outcome) -> Entry:
+        problem = self.checker.problem_of(outcome)
+        name = outcome.defines.name if outcome.defines else ""
+        reason = problem.missing.get(name, "")
+        if outcome.restarts:
+            reason = f"{name} is defined anew: a new forward pass starts here" + (f"; {reason}" if reason else "")
+        return _entry(outcome.equation, "definition", reason=reason, assumptions=problem.assumed_in(name))
+
+    def _refuted(self, outcome: Outcome, judgement: Judgement, base: dict[str, Any]) -> Entry:
+        equation, verdict = outcome.equation, judgement.verdict
+        assert isinstance(verdict, Refuted)  # noqa: S101 -- the caller matched it
+        statement = Statement(outcome.key, equation.left, equation.right)
+        follows = self._follows(statement, judgement)
+        self._wrong[outcome.key] = statement, equation.place.line
+        fixed = repair(statement, judgement)
+        return _entry(
+            equation,
+            verdict.label,
+            **base,
+            counterexample=example(verdict.counterexample),
+            others=tuple(example(one) for one in judgement.others),
+            correct=self._correct(judgement),
+            fix=None if fixed is None else Fix(fixed.edit, _formula(fixed.left, fixed.right)),
+            follows=follows,
         )
 
-    def _pass_of(self, statement: Statement) -> Forward:
-        """The forward pass a statement belongs to: the one it defines something in, or the one it is about."""
-        defined = self.story.defining.get(statement.key)
-        if defined is None:
-            return self.story.latest(statement.key, self._needed(statement))
-        own = [one for one in self.story.passes if defined.name in one.reached(one.outputs)]
-        own = [one for one in own if one.definitions[defined.name] is defined]
-        return own[0] if own else self.story.passes[0]
+    # --- what else there is to say ---------------------------------------------------------------------------------
 
-    def _letters(self) -> dict[str, tuple[str, ...]]:
-        """The index letters of each tensor: those of its definition, or else of its first use with all of them."""
-        found: dict[str, tuple[str, ...]] = {}
-        for one in self.story.defining.values():
-            if one.letters:
-                found.setdefault(one.name, one.letters)
-        for statement in self.statements:
-            for side in (statement.left, statement.right):
-                for node in walk(side):
-                    if isinstance(node, Name) and node.indices and letters(node):
-                        found.setdefault(plain(node), letters(node) or ())
-        return found
+    def _truth(self, judgement: Judgement) -> Truth | None:
+        problem = judgement.problem
+        if problem is None:
+            return None
+        return self._truths.setdefault(id(problem), Truth(problem))
 
-    @cached_property
-    def mentioned(self) -> frozenset[str]:
-        """What a loss is differentiated by."""
-        nodes = (node for one in self.statements for side in (one.left, one.right) for node in walk(side))
-        partials = (node for node in nodes if isinstance(node, Partial))
-        return frozenset(plain(node.bottom) for node in partials if plain(node.top) in self.story.losses)
+    def _correct(self, judgement: Judgement) -> Formula | None:
+        """The right right-hand side of a derivative, in the author's names."""
+        truth, meaning = self._truth(judgement), judgement.meaning
+        if truth is None or meaning is None:
+            return None
+        right = truth.right_side(meaning.left, next(iter(judgement.readings.values()), "total"))
+        if right is None:
+            return None
+        notation = Notation(dict(truth.problem.words.sizes.ranks))
+        tree = notation.tree(right)
+        return Formula(notation.text(tree), notation.latex(tree))
 
-    def problem(self, statement: Statement) -> Problem:
-        """The forward pass that a claim is about, with its vocabulary."""
-        forward = self.story.latest(statement.key, self._needed(statement))
-        if forward.start not in self._problems:
-            words = self._vocabulary(forward)
-            self._problems[forward.start] = Problem(self.story, forward, words, self.mentioned)
-        return self._problems[forward.start]
-
-    def _needed(self, statement: Statement) -> set[str]:
-        """The defined names that the claim is about."""
-        read = reads(statement.left) | reads(statement.right)
-        return {name for name in read if name in self._defined}
-
-    @cached_property
-    def _defined(self) -> frozenset[str]:
-        return frozenset(one.name for one in self.story.defining.values())
-
-
-def _added_under_roots(statements: Sequence[Statement]) -> set[str]:
-    """Names without indices that are a term of something under a root, such as ε: taken to be positive.
-
-    Sizes and names that are defined are not among them: the vocabulary asks for those first.
-    """
-    found = set()
-    defined = {plain(one.left) for one in statements if isinstance(one.left, Name)}
-    for one in statements:
-        for side in (one.left, one.right):
-            for node in walk(side):
-                for term in _terms_under_root(node):
-                    if isinstance(term, Name) and not term.indices and plain(term) not in defined:
-                        found.add(plain(term))
-    return found
-
-
-def _terms_under_root(node: Node) -> tuple[Node, ...]:
-    match node:
-        case Root(value):
-            inner = value
-        case Power(base, exponent) if any(isinstance(part, Fraction) for part in walk(exponent)):
-            inner = base
-        case _:
+    def _used(self, judgement: Judgement) -> tuple[str, ...]:
+        """The identities a true equation needed beyond the chain rule."""
+        truth, meaning = self._truth(judgement), judgement.meaning
+        if truth is None or meaning is None or not truth.summed:
             return ()
-    inner = getattr(inner, "body", inner)
-    return inner.terms if isinstance(inner, Addition) else ()
+        chain = truth.chain(meaning.left)
+        left = chain if chain is not None else meaning.left
+        if any(isinstance(part, Partial) for part in parts_of(left, meaning.right)):
+            return ()
+        verdict = truth.with_adjoints.decide(left, meaning.right, explain=truth.summed)
+        names = verdict.used if isinstance(verdict, Proved) and truth.graph is not None else ()
+        known = [name for name in names if truth.graph is not None and name in truth.graph.nodes]
+        return tuple(self._identity(truth, name) for name in known)
+
+    @staticmethod
+    def _identity(truth: Truth, name: str) -> str:
+        assert truth.graph is not None  # noqa: S101 -- the caller asked
+        one = identity_of(truth.graph, name)
+        return Notation(dict(truth.problem.words.sizes.ranks)).equation_text(one.left, one.right)
+
+    def _chained(self, equation: Equation) -> int | None:
+        """The line of an earlier wrong equation of the same chain: what follows from it is not thereby right."""
+        for key, (_, line) in self._wrong.items():
+            if self.document.equations[key].chain == equation.chain:
+                return line
+        return None
+
+    def _follows(self, statement: Statement, judgement: Judgement) -> int | None:
+        """The line of an earlier wrong derivative that would make this equation true."""
+        for earlier, line in self._wrong.values():
+            if judgement.problem is not None and judgement.problem.would_follow(statement, earlier, judgement.readings):
+                return line
+        return None
 
 
+def _entry(equation: Equation, verdict: str, **more: Any) -> Entry:  # noqa: ANN401 -- fields of an entry
+    left, right = text(equation.left), text(equation.right)
+    said = f"{left} {equation.relation} {right}"
+    place = equation.place
+    return Entry(place.line, place.column, equation.latex, verdict, left, right, said, **more)
+
+
+def _other(item: Item) -> Entry:
+    place = item.place
+    if isinstance(item, Unreadable):
+        return Entry(place.line, place.column, item.latex, "unreadable", scope="", reason=item.message, caret=item.caret)
+    return Entry(place.line, place.column, item.latex, "notation", scope="", reason=getattr(item, "why", ""))
+
+
+def _formula(left: Node, right: Node) -> Formula:
+    notation = Notation()
+    return Formula(notation.equation_text(left, right), notation.equation_latex(left, right))
+
+
+def _reading(judgement: Judgement) -> str:
+    """One word if all derivatives are read alike, else each."""
+    kinds = set(judgement.readings.values())
+    if len(kinds) == 1:
+        return kinds.pop()
+    return ", ".join(f"∂{top}/∂{bottom} {kind}" for (top, bottom), kind in judgement.readings.items())
+
+
+def _scope(judgement: Judgement) -> str:
+    """For which sizes the verdict holds: every one of those that occur."""
+    if judgement.problem is None:
+        return "every m"
+    names = sorted(judgement.problem.words.size_names())
+    fixed = [name for name in names if name.isdecimal()]
+    free = [name for name in names if not name.isdecimal()]
+    return ", ".join([*(f"every {name}" for name in free), *(f"size {name}" for name in fixed)]) or "every m"

@@ -9,7 +9,7 @@ import difflib
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,17 +17,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from derive import __version__
 from derive.errors import DeriveError, OutputError
 
 if TYPE_CHECKING:
     from derive.report import Report
+    from derive.report.document import DocumentReport
 
 __all__ = ["main"]
 
 EXIT_CODES = {"proved": 0, "refuted": 1, "failed": 1, "undecided": 3}
 ENDINGS = {".tex": "latex", ".pdf": "pdf", ".md": "markdown", ".json": "json", ".txt": "text"}
 FORMATS = ("text", "json", "latex", "markdown", "pdf")
+CHECK_FORMATS = ("text", "json", "sarif", "github")
+SHOWS_PROGRESS = 4
 LARGEST_M = 1_000_000
+NARROWEST = 20
 INTERRUPTED, CLOSED_PIPE = 130, 141
 
 
@@ -86,11 +91,23 @@ HELP = """Derive the backward pass of a normalization layer, step by step.
 Every step is proved for every batch size, and the result is checked in NumPy.
 
 \b
-derive-bn --m 4                   the derivation of batch norm, spelled out at m = 4
-derive-bn --layer batchnorm       the same for every m
-derive-bn --m 4 -o report.pdf     a typeset report
-derive-bn layers                  what there is to derive
+derive-bn --m 4                 derive batch norm, spelled out at m = 4
+derive-bn --layer batchnorm     the same for every m
+derive-bn --m 4 -o report.pdf   a typeset report
+derive-bn check notes.tex       verify a derivation somebody wrote
+derive-bn layers                what there is to derive
 """
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What `derive-bn check` is asked for."""
+
+    files: tuple[str, ...]
+    givens: tuple[str, ...]
+    layer: str | None
+    form: str
+    output: str | None
 
 
 @click.group(
@@ -106,7 +123,7 @@ derive-bn layers                  what there is to derive
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
 @click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library there is.")
 @click.option("--stable", is_flag=True, help="Leave out times, measured errors and versions, so that runs compare.")
-@click.version_option(package_name="derive-bn", prog_name="derive-bn")
+@click.version_option(__version__, prog_name="derive-bn")
 @click.pass_context
 def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- click has checked each option
     if context.invoked_subcommand is None:
@@ -138,6 +155,98 @@ def layers_command(form: str) -> None:
     click.echo((catalogue_json if form == "json" else catalogue_text)(catalogue()), nl=False)
 
 
+@cli.command("check")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--given", "givens", multiple=True, metavar="EQ", help="State an equation, such as 'N = m'. Repeatable.")
+@click.option("--layer", metavar="NAME", help="Take the forward pass from a layer where a document has none.")
+@click.option("--format", "form", type=_Nearest(CHECK_FORMATS), default="text", show_default=True, help="Output format.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of the terminal.")
+@click.pass_context
+def check_command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- click has checked each option
+    """Verify derivations: a verdict for every equation in LaTeX, Markdown, notebooks or text.
+
+    FILE may be a folder, or - for standard input. Beside NAME.tex a NAME.expected.toml may say which verdicts it must
+    get; then those are compared.
+
+    \b
+    derive-bn check notes.tex
+    derive-bn check homework/ --given 'N = m' --format json -o verdicts.json
+    derive-bn check paper.md --layer batchnorm
+    """
+    context.exit(_check(CheckRequest(**options)))
+
+
+def _check(ask: CheckRequest) -> int:
+    """Checks every file, writes, and gives the exit code of the worst."""
+    from derive.layers import check_name
+
+    if ask.layer is not None:
+        check_name(ask.layer)
+    if ask.output is not None:
+        _check_target(Path(ask.output))
+    from derive.batch import check_files, documents
+    from derive.layers import load
+    from derive.read import parse_equation
+    from derive.report.document import EXIT_CODES as CHECK_CODES
+    from derive.report.document import worst_of
+
+    for given in ask.givens:
+        parse_equation(given)
+    paths = documents(ask.files)
+    layer = None if ask.layer is None else load(ask.layer)
+    reports = tuple(_with_progress(check_files(paths, ask.givens, layer), len(paths)))
+    _write_check(reports, ask)
+    for one in reports:
+        if one.error and ask.form != "text":
+            _say(f"{one.path}: {one.error}", 2)
+    return CHECK_CODES.get(worst_of(reports), 0)
+
+
+def _with_progress(reports: Iterator[DocumentReport], count: int) -> Iterator[DocumentReport]:
+    """A progress bar on standard error, where somebody looks at it and there is something to wait for."""
+    if count < SHOWS_PROGRESS or not sys.stderr.isatty():
+        yield from reports
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(reports, "Checking", total=count, console=Console(stderr=True), transient=True)
+
+
+def _write_check(reports: tuple[DocumentReport, ...], ask: CheckRequest) -> None:
+    if ask.form == "text" and ask.output is None:
+        from rich.console import Console
+
+        from derive.write.document import document
+
+        document(reports, Console(width=_width()))
+        return
+    text = _check_text(reports, ask.form)
+    if ask.output is not None:
+        _replace(Path(ask.output), text)
+    else:
+        click.echo(text, nl=False)
+
+
+def _check_text(reports: tuple[DocumentReport, ...], form: str) -> str:
+    match form:
+        case "json":
+            from derive.write.document_json import document_json
+
+            return document_json(reports)
+        case "sarif":
+            from derive.write.annotations import sarif
+
+            return sarif(reports, __version__)
+        case "github":
+            from derive.write.annotations import github
+
+            return github(reports)
+    from derive.write.document import plain
+
+    return plain(reports)
+
+
 def _derive(ask: Request) -> Report:
     from derive.derivation import derive
     from derive.report import report
@@ -159,12 +268,21 @@ def _format(form: str | None, output: str | None) -> str:
 def _check_target(target: Path) -> None:
     """Before any work is done: whether the file can be written."""
     folder = target.parent
-    if not folder.is_dir():
-        raise OutputError(f"There is no folder {folder} to write {target.name} into. Make it first, or choose another.")
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder. Give the name of a file in it.")
-    if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
-        raise OutputError(f"{target} can't be written: permission denied. Choose another place with -o.")
+    try:
+        if not folder.is_dir():
+            said = f"There is no folder {folder} to write {target.name} into."
+            raise OutputError(f"{said} Make it first, or choose another.")
+        if target.is_dir():
+            raise OutputError(f"{target} is a folder. Give the name of a file in it.")
+        writable = os.access(target if target.exists() else folder, os.W_OK)
+    except OSError as error:
+        raise _unwritable(target, error.strerror) from None
+    if not writable or not os.access(folder, os.X_OK):
+        raise _unwritable(target, "permission denied")
+
+
+def _unwritable(target: Path, why: str | None) -> OutputError:
+    return OutputError(f"{target} can't be written: {why}. Choose another place with -o.")
 
 
 def _write(report: Report, form: str, output: str | None) -> None:
@@ -186,7 +304,13 @@ def _print(report: Report) -> None:
 
     from derive.write.terminal import terminal
 
-    terminal(report, Console())
+    terminal(report, Console(width=_width()))
+
+
+def _width() -> int | None:
+    """The terminal's width; None lets rich find it out, unless COLUMNS says nonsense."""
+    said = os.environ.get("COLUMNS", "")
+    return 80 if said.isdecimal() and int(said) < NARROWEST else None
 
 
 def _text(report: Report, form: str) -> str:
@@ -206,14 +330,19 @@ def _writer(form: str) -> Callable[[Report], str]:
 
 
 def _replace(target: Path, text: str) -> None:
-    """Writes the whole file or nothing: a temporary file beside it, then a rename."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    """Writes the whole file or nothing: a temporary file beside it, then a rename. A device or pipe is written to."""
+    target = target.resolve()
+    if target.exists() and not target.is_file():
+        target.write_text(text, encoding="utf-8", newline="\n")
+        return
+    temporary = target.with_name(f".{os.getpid()}.partial")
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")
         temporary.replace(target)
     except OSError as error:
+        raise _unwritable(target, error.strerror) from None
+    finally:
         temporary.unlink(missing_ok=True)
-        raise OutputError(f"{target} can't be written: {error.strerror}. Choose another place with -o.") from None
 
 
 def main() -> NoReturn:
@@ -222,7 +351,7 @@ def main() -> NoReturn:
     gc.disable()
     _utf8()
     try:
-        code = cli.main(prog_name="derive-bn", standalone_mode=False)
+        code = _command(sys.argv[1:])
         sys.stdout.flush()
     except DeriveError as error:
         code = _say(str(error), error.exit_code)
@@ -231,10 +360,27 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         code = _say("Interrupted. Nothing was written.", INTERRUPTED)
     except BrokenPipeError:
-        # Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = _say("The reader closed the pipe, so the output is incomplete.", CLOSED_PIPE)
-    sys.exit(code if isinstance(code, int) else 0)
+    except OSError as error:
+        _drop_output()
+        code = _say(f"The output can't be written: {error.strerror}. Send it elsewhere.", 2)
+    sys.exit(code)
+
+
+def _command(arguments: list[str]) -> int:
+    """Runs the command line. click's own `main` is not used: it takes a closed pipe for a failure."""
+    try:
+        with cli.make_context("derive-bn", arguments) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    return 0
+
+
+def _drop_output() -> None:
+    """Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _sentence(error: click.ClickException) -> str:
@@ -246,7 +392,7 @@ def _sentence(error: click.ClickException) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"derive-bn: {message}", file=sys.stderr)  # noqa: T201 -- the one place that speaks to the user on errors
+    print(f"derive-bn: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 -- the one place that speaks to the user on errors
     return code
 
 

@@ -116,7 +116,7 @@ class Derivation:
     """A layer, derived and judged. Everything is worked out when it is first asked for."""
 
     def __init__(self, layer: Layer, m: int | None = None, *, thorough: bool = False) -> None:
-        if m is not None and not 1 <= m <= LARGEST_SIZE:
+        if m is not None and not (isinstance(m, int) and 1 <= m <= LARGEST_SIZE):
             said = f"m = {m} is not a batch size from 1 to {LARGEST_SIZE}."
             raise SizeError(f"{said} Leave m out for the proof of every m.")
         self.layer, self.m, self.thorough = layer, m, thorough
@@ -154,7 +154,7 @@ class Derivation:
         node = self.graph.nodes.get(of)
         if node is None:
             raise LayerError(f"{self.layer.name} has no quantity {of}. It has: {', '.join(self.graph.nodes)}.")
-        return self.kernel.decide(partial(Symbol(self.layer.loss), node.target), value)
+        return self.kernel.decide(partial(Symbol(self.layer.loss), node.target), S.Zero + value)
 
     @cached_property
     def partials(self) -> tuple[LocalPartial, ...]:
@@ -344,7 +344,7 @@ class Derivation:
             why = f"not taken: m = {self.m} is above {LARGEST_SPELLED_OUT}; the proofs above hold for every m"
             return Check(name, why, (), 0.0)
         out = spell_out(self.graph, dict.fromkeys(self.graph.sizes, self.m))
-        kernel = Kernel(out.sums)
+        kernel = Kernel(out.coordinates)
         verdicts = tuple((one.of.name, kernel.decide(one.derivative, one.claim)) for one in out.elements)
         return Check(name, f"m = {self.m}, all {len(verdicts)} elements", verdicts, perf_counter() - start)
 

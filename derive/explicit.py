@@ -33,10 +33,15 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class SpelledOut:
-    """A layer at fixed sizes. `sums` names the sums of inputs that occur many times, such as x_1 + … + x_m."""
+    """A layer at fixed sizes.
+
+    `coordinates` is a change of variables: with a name S for a sum x_1 + … + x_m that occurs many times, the last
+    element is S − x_1 − … − x_(m−1). It is invertible, so an equation in the new variables holds if and only if it does
+    in the old ones.
+    """
 
     elements: tuple[Element, ...]
-    sums: tuple[tuple[Symbol, Expr], ...]
+    coordinates: tuple[tuple[Symbol, Expr], ...]
 
 
 def spell_out(graph: Graph, sizes: Mapping[Symbol, int]) -> SpelledOut:
@@ -46,7 +51,7 @@ def spell_out(graph: Graph, sizes: Mapping[Symbol, int]) -> SpelledOut:
     pairs = [pair for claim in graph.layer.gradients for pair in writer.claimed(claim)]
     names = {total: Symbol(f"Σ{number}") for number, total in enumerate(writer.plain_sums)}
     elements = tuple(Element(of, loss.diff(of).xreplace(names), claim.xreplace(names)) for of, claim in pairs)
-    return SpelledOut(elements, tuple((name, total) for total, name in names.items()))
+    return SpelledOut(elements, tuple(writer.coordinate(total, name) for total, name in names.items()))
 
 
 class _Writer:
@@ -56,6 +61,13 @@ class _Writer:
         self.graph, self.sizes = graph, sizes
         self.plain_sums: dict[Expr, None] = {}
         self._written: dict[tuple[str, Elements], Expr] = {}
+        self._elements: dict[Symbol, None] = {}
+
+    def coordinate(self, total: Expr, name: Symbol) -> tuple[Symbol, Expr]:
+        """The element of a sum that was written last, as `name` minus the others."""
+        order = list(self._elements)
+        last = max(total.args, key=order.index)
+        return last, Add(name, *(Mul(-1, one) for one in total.args if one != last))
 
     def loss(self) -> Expr:
         """L = Σ g_k y_k. Only g = ∂L/∂y enters a first derivative, so this linear loss stands for every other."""
@@ -88,9 +100,15 @@ class _Writer:
         lengths = [range(1, int(self.write(high, at)) + 1) for _, _, high in expr.limits]
         bound = [limit[0] for limit in expr.limits]
         total = Add(*(self.write(expr.function, {**at, **dict(zip(bound, k, strict=True))}) for k in product(*lengths)))
-        if isinstance(total, Add) and all(isinstance(term, Symbol) for term in total.args):
+        if self._is_plain(total):
             self.plain_sums[total] = None
         return total
+
+    def _is_plain(self, total: Expr) -> bool:
+        """Whether a sum adds up elements of an input. The upstream gradient is left alone: L is linear in it."""
+        data = {name for name, node in self.graph.nodes.items() if node.value is None}
+        terms = Add.make_args(total)
+        return len(terms) > 1 and all(isinstance(one, Symbol) and one.name.partition("_")[0] in data for one in terms)
 
     def _quantity(self, name: str, at: Elements) -> Expr:
         node = self.graph.nodes.get(name)
@@ -104,7 +122,9 @@ class _Writer:
         node = self.graph.nodes.get(name)
         if node is not None and isinstance(node.target, Symbol):
             return node.target
-        return Symbol("_".join((name, *map(str, at))))
+        element = Symbol("_".join((name, *map(str, at))))
+        self._elements[element] = None
+        return element
 
     def _places(self, node: Node) -> Iterator[Elements]:
         yield from product(*(range(1, int(self.write(size, {})) + 1) for size in node.shape))

@@ -6,7 +6,6 @@ import gc
 import io
 import json
 import os
-import pty
 import re
 import select
 import shutil
@@ -541,6 +540,8 @@ def test_every_format_ends_in_one_newline_and_has_no_trailing_space(form):
 
 def on_a_terminal(**more):
     """What the program writes to a terminal 100 columns wide."""
+    import pty
+
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "derive", "--m", "3"]
     started = subprocess.Popen(

@@ -7,7 +7,7 @@ from itertools import product
 from time import perf_counter
 
 import pytest
-from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, S, Sum, Symbol, exp, log
+from sympy import Add, Expr, Indexed, Mul, Pow, Rational, S, Sum, Symbol, exp, log
 
 from derive import calculus
 from derive.calculus import RULES, Rule, differentiate
@@ -127,7 +127,7 @@ USES_ALL = Layer(
     (x[i], a, z),
     (
         Assignment(var, total(x[j] ** 2 * x[j] + 3 * a * x[j], j, m)),
-        Assignment(xhat[i], exp(2 * x[i]) * (x[i] + var) ** 3),
+        Assignment(xhat[i], exp(2 * x[i]) + x[i] * var**3),
         Assignment(y[i], xhat[i] * log(1 + x[i] ** 2) + a**2 * xhat[i]),
     ),
     g,
@@ -139,8 +139,8 @@ USES_ALL = Layer(
 @pytest.mark.parametrize(("kind", "wrong"), WRONG_RULES.values(), ids=WRONG_RULES)
 def test_a_wrong_rule_can_not_prove_itself(kind, wrong, monkeypatch):
     monkeypatch.setitem(calculus.RULES, kind, Rule(RIGHT[kind].name, wrong))
-    steps = Derivation(USES_ALL).steps
-    assert [step for step in steps if step.part == "local partials" and isinstance(step.verdict, Refuted)]
+    steps = Derivation(USES_ALL)._partial_steps()
+    assert [step for step in steps if isinstance(step.verdict, Refuted)]
 
 
 def test_the_right_rules_prove_every_step():
@@ -162,7 +162,7 @@ def test_a_wrong_rule_refutes_batch_norm(name, monkeypatch):
 
 # --- wrong statements --------------------------------------------------------------------------------------------
 
-SWAPS = {x.label: (), xhat: (x,), g: (xhat,), x: (xhat,)}
+SWAPS = {xhat: (x, g), g: (xhat, x)}
 SYMBOL_SWAPS = {gamma: (beta, S.One), m: (m - 1, m + 1), eps: (2 * eps, S.Zero), var: (var**2, mu)}
 
 
@@ -192,19 +192,23 @@ def changes(expr: Expr) -> Iterator[tuple[str, Expr]]:
         for exponent in (-expr.exp, expr.exp + 1, expr.exp - Rational(1, 2)):
             yield f"{expr.exp} → {exponent} in {expr}", expr.base**exponent
     elif isinstance(expr, Sum):
-        (letter, _, length) = expr.limits[0]
-        yield f"Σ lost in {expr}", expr.function.xreplace({letter: i})
-        yield f"Σ twice in {expr}", length * expr
-        yield f"mean for {expr}", expr / length
-        for base in (g, xhat):
-            yield f"{base}_i for {base}_j in {expr}", Sum(expr.function.xreplace({base[letter]: base[i]}), *expr.limits)
+        yield from changes_of_sum(expr)
     elif isinstance(expr, Indexed):
-        yield f"{expr.base}_1 for {expr}", expr.base[1]
         for other in SWAPS.get(expr.base, ()):
             yield f"{other} for {expr.base} in {expr}", other[expr.indices]
     elif isinstance(expr, Symbol):
         for other in SYMBOL_SWAPS.get(expr, ()):
             yield f"{other} for {expr}", other
+
+
+def changes_of_sum(expr: Sum) -> Iterator[tuple[str, Expr]]:
+    (letter, _, length) = expr.limits[0]
+    yield f"Σ lost in {expr}", expr.function.xreplace({letter: i})
+    yield f"Σ twice in {expr}", length * expr
+    yield f"mean for {expr}", expr / length
+    for base in (g, xhat):
+        body = expr.function.xreplace({base[letter]: base[i]})
+        yield f"{base}_i for {base}_j in {expr}", Sum(body, *expr.limits)
 
 
 def free_of_scalars(name, value):
@@ -222,7 +226,8 @@ MUTATIONS = {
 
 def points():
     """Three points of batch norm with rational roots."""
-    for xs, gs, root in (((1, 2, 6), (3, -1, 4), 5), ((0, 3, 5), (-2, 7, 1), 4), ((-3, 1), (5, -2), 3), ((2,), (3,), 2)):
+    drawn = ((1, 2, 6), (3, -1, 4), 5), ((0, 3, 5), (-2, 7, 1), 3), ((-3, 1), (5, -2), Fraction(5, 2)), ((2,), (3,), 2)
+    for xs, gs, root in drawn:
         length = len(xs)
         average = Fraction(sum(xs), length)
         variance = sum((value - average) ** 2 for value in xs) / length
@@ -233,7 +238,9 @@ def points():
 
 
 def differ(independent, left, right):
+    """Whether the two differ at a point; None if there is none where both have a value."""
     definitions = independent.definitions_of([(line.target, line.value) for line in LAYER.forward])
+    met = None
     for (sizes, values), row in product(points(), (1, 2, 3)):
         if row <= sizes["m"]:
             try:
@@ -241,9 +248,10 @@ def differ(independent, left, right):
                 one, other = (independent.evaluate(side, world, (("i", row),)) for side in (left, right))
             except independent.NoValue:
                 continue
+            met = False
             if abs(one - other) > 1e-30:
                 return True
-    return False
+    return met
 
 
 def mutated(name, value):
@@ -257,7 +265,8 @@ def mutated(name, value):
 def test_every_change_of_a_closed_form_is_refuted(name, value, independent):
     changed = differ(independent, value, FORMS[name].value)
     verdicts = {str(form.of): form.verdict for form in mutated(name, value).closed_forms}
-    assert isinstance(verdicts.pop(name), Refuted if changed else Proved)
+    verdict = verdicts.pop(name)
+    assert not isinstance(verdict, Proved) if changed is None else isinstance(verdict, Refuted if changed else Proved)
     assert all(isinstance(verdict, Proved) for verdict in verdicts.values())
 
 
@@ -292,8 +301,3 @@ def test_a_wrong_statement_is_refuted_at_a_given_size_too(size):
     assert derivation.verdict == "refuted"
     route = dict(derivation.checks[2].verdicts)
     assert isinstance(route["γ"], Proved if size == 1 else Refuted)  # x̂ is 0 at m = 1
-
-
-def test_no_number_may_stand_for_an_index():
-    assert Integer(1) not in FORMS
-    assert not any(value.has(KroneckerDelta) for _, value in MUTATIONS.values())

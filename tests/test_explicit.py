@@ -18,7 +18,8 @@ LOSS = Symbol("L")
 @pytest.mark.parametrize("length", [1, 2, 3, 5])
 def test_there_is_one_element_for_each_place(length):
     out = spell_out(build(LAYER), {m: length})
-    assert [str(element.of) for element in out.elements] == ["γ", "β", *(f"x_{place}" for place in range(1, length + 1))]
+    places = [f"x_{place}" for place in range(1, length + 1)]
+    assert [str(element.of) for element in out.elements] == ["γ", "β", *places]
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
@@ -51,8 +52,8 @@ def test_a_sum_of_inputs_is_named_once():
 def test_a_layer_with_two_sizes():
     rows, columns = size("m"), size("n")
     one, two = index("i"), index("j")
-    x, v, h, q, a = (tensor("x", rows, columns), tensor("v", rows, columns), tensor("h", rows, columns), None, scalar("a"))
-    q = tensor("q", rows)
+    x, v, h = (tensor(name, rows, columns) for name in ("x", "v", "h"))
+    q, a = tensor("q", rows), scalar("a")
     layer = Layer(
         "rows",
         "Rows",

@@ -37,7 +37,6 @@ from derive.kernel.total import derivative
 
 Env = Mapping[Expr, str]
 Opaque = frozenset[str]
-LONG = 4  # a definition with more terms is kept as a name: expanding it in every factor would cost its square
 
 
 class ZeroDenominator(Unsupported):
@@ -155,15 +154,8 @@ class Scope:
                 value = self.poly(defined.value, dict(zip(defined.indices, formal, strict=True)), opaque)
             finally:
                 self._open.pop()
-            if len(value) > LONG and not formal and not _has_components(value):
-                value = self._named(value)
             self._defined[key] = formal, value
         return self._defined[key]
-
-    def _named(self, value: Poly) -> Poly:
-        """A generator for the sum `value` itself (q = 1)."""
-        monomial, coefficient, rest = self._content(value, invertible=False)
-        return pl.multiply({monomial: coefficient}, self._generator_power(rest, Fraction(1), "root"))
 
     def _size(self, expr: Expr, env: Env) -> Poly:
         if expr in env or not expr.is_positive:
@@ -387,10 +379,6 @@ class Scope:
         for dummy in dummies:
             body = pl.bind(body, dummy, self.count)
         return pl.power(body, exponent)
-
-
-def _has_components(poly: Poly) -> bool:
-    return any(key[0] == pl.SIGMA for monomial in poly for key, _ in monomial)
 
 
 def _order(monomial: Monomial) -> str:

@@ -105,10 +105,12 @@ def _roots(expr: Expr) -> tuple[tuple[Expr, int], ...]:
 
 def free_indices(sides: tuple[Expr, ...]) -> tuple[tuple[Symbol, Expr], ...]:
     """The free indices of the sides with their sizes, from the shapes of the tensors they stand in."""
-    free = set().union(*(side.free_symbols for side in sides))
     found: dict[Symbol, Expr] = {}
-    for node in parts_of(*sides):
-        if isinstance(node, Indexed) and node.base.shape is not None:
+    tensors = [node for node in parts_of(*sides) if isinstance(node, Indexed)]
+    # SymPy walks the whole tree for its free symbols: large explicit expressions have no tensors and are spared that.
+    free = set().union(*(side.free_symbols for side in sides)) if tensors else set()
+    for node in tensors:
+        if node.base.shape is not None:
             for index, size in zip(node.indices, node.base.shape, strict=False):
                 if isinstance(index, Symbol) and index in free:
                     found.setdefault(index, size)

@@ -33,7 +33,7 @@ from derive.notation.syntax import (
 
 __all__ = ["Elaborator", "Meaningless", "Vocabulary"]
 
-_TYPICAL_SIZES = frozenset("mnNMDBKTHd")
+_TYPICAL_SIZES = frozenset("mnNMD")
 
 
 class Meaningless(Exception):  # noqa: N818 -- a reason to stay undecided, not an error of the user's
@@ -66,8 +66,13 @@ class Vocabulary:
         known = {self.same.get(name, name) for name in self.sizes.names()}
         return next(iter(known)) if len(known) == 1 else None
 
+    def size_names(self) -> set[str]:
+        """Every size of the document, those that are one counted once."""
+        return {self.same.get(name, name) for name in self.sizes.names()}
+
     def is_size(self, name: str) -> bool:
-        return name in self.sizes.names() or name in self.same or name in self.same.values()
+        known = self.sizes.names() | self.same.keys() | set(self.same.values())
+        return name in known or (typical_size(name) and name not in self.defined)
 
     def quantity(self, name: str, indices: tuple[Expr, ...]) -> Expr:
         """A tensor at indices, a scalar, or a size."""
@@ -272,5 +277,5 @@ class Elaborator:
 
 
 def typical_size(name: str) -> bool:
-    """Whether a letter is one that people use for a size."""
+    """Whether a letter is one that people use for a size: a number from 1 on, even where no sum runs to it."""
     return name in _TYPICAL_SIZES

@@ -149,8 +149,8 @@ def _worst_known(tried: list[Judgement]) -> Judgement:
     for one in tried:
         if not isinstance(one.verdict, Refuted):
             return one
-    others = tuple(one.verdict.counterexample for one in tried[1:] if isinstance(one.verdict, Refuted))
-    return replace(tried[0], others=others)
+    found = dict.fromkeys(one.verdict.counterexample for one in tried if isinstance(one.verdict, Refuted))
+    return replace(tried[0], others=tuple(found)[1:])
 
 
 def _readings(pairs: list[Pair]) -> Iterator[Mapping[Pair, str]]:

@@ -15,7 +15,7 @@ from sympy import Expr, Indexed, Sum, Symbol
 
 from derive.kernel import Kernel, partial
 from derive.meaning.elaborate import Elaborator, Meaningless, Vocabulary
-from derive.meaning.forward import Definition, Forward, Story
+from derive.meaning.forward import Definition, Forward, Statement, Story
 from derive.meaning.names import plain
 from derive.notation.syntax import Name, Node, Partial, walk
 
@@ -168,6 +168,31 @@ class Problem:
                     found[name] = tuple(elaborator.conditions)
         return found
 
+    def assumed_in(self, name: str) -> tuple[str, ...]:
+        """What had to be assumed to give a definition a meaning."""
+        if name not in self.values:
+            return ()
+        one = self.definitions[name]
+        elaborator = self._elaborator({}, frozenset(one.letters))
+        elaborator.expr(one.value)
+        return tuple(elaborator.assumed)
+
+    def would_follow(self, claim: Statement, earlier: Statement, readings: Mapping[Pair, str]) -> bool:
+        """Whether a claim would be true if an earlier one about a single derivative were."""
+        if not isinstance(earlier.left, Partial) or earlier.left.bottom.indices != earlier.left.bottom.indices:
+            return False
+        pair = plain(earlier.left.top), plain(earlier.left.bottom)
+        used = [n for side in (claim.left, claim.right) for n in walk(side) if isinstance(n, Partial)]
+        if not any((plain(n.top), plain(n.bottom)) == pair and n != claim.left for n in used):
+            return False
+        try:
+            wrong = self.meaning(earlier.left, earlier.right, readings)
+            meaning = self.meaning(claim.left, claim.right, readings)
+        except Meaningless:
+            return False
+        put = {wrong.left: wrong.right}
+        return self.kernel.equal(_except_alone(meaning.left, put), meaning.right.xreplace(put))
+
     @cached_property
     def _tried(self) -> dict[str, tuple[Expr, Expr] | str]:
         return {name: self._value(one) for name, one in self.definitions.items() if not self.is_loss(name)}
@@ -207,6 +232,11 @@ def name_of(quantity: Expr) -> str:
 def _letters(value: Expr) -> set[Expr]:
     """The free index letters of an expression."""
     return {symbol for symbol in value.free_symbols if symbol.is_integer and not symbol.is_positive}
+
+
+def _except_alone(left: Expr, put: Mapping[Expr, Expr]) -> Expr:
+    """A left side with derivatives replaced, unless it is one itself."""
+    return left if left in put else left.xreplace(put)
 
 
 def _shape(target: Expr) -> tuple[Expr, ...]:

@@ -16,6 +16,7 @@ from derive.closed_form import compact
 from derive.errors import DeriveError
 from derive.graph import Graph, build
 from derive.indices import indices_of, put_in, relabel
+from derive.kernel import Kernel, partial
 from derive.kernel.language import Partial, quantities
 from derive.layers.layer import Assignment, Layer
 from derive.meaning.problem import LOCAL, Problem, name_of
@@ -139,6 +140,13 @@ class Truth:
             return expr
         lines = compact(expr, self.graph, self.problem.kernel.equal, free)
         return lines[-1].value if lines else expr
+
+    @cached_property
+    def with_adjoints(self) -> Kernel:
+        """The kernel with every ∂L/∂v as a name, defined as the derivative it stands for."""
+        loss = next(iter(sorted(self.problem.story.losses)), "L")
+        pairs = ((one.target, partial(Symbol(loss), one.of)) for one in self.adjoints.values())
+        return Kernel((*self.problem.equations, *pairs))
 
     @cached_property
     def summed(self) -> tuple[str, ...]:

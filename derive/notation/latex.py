@@ -59,6 +59,8 @@ _FUNCTIONS: Final = frozenset(
     ("log", "ln", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "arg", "det", "dim", "gcd")
 )
 
+_CALLED: Final = frozenset(Name(letter) for letter in "fFLℒJℓl")
+
 
 def render(node: Node) -> str:
     """The tree as LaTeX."""
@@ -131,7 +133,11 @@ def _signed(term: Node) -> str:
 
 def _product(factors: tuple[Node, ...]) -> str:
     pieces = [_placed(factor, FACTOR) for factor in factors[:-1]] + [_placed(factors[-1], LAST_FACTOR)]
-    return pieces[0] + "".join(rf" \cdot {piece}" if piece[0].isdecimal() else f" {piece}" for piece in pieces[1:])
+    line = pieces[0]
+    for before, piece in zip(factors, pieces[1:], strict=False):
+        called = before in _CALLED and piece.startswith(r"\left(")  # L(a + b) would be a function of a + b
+        line += rf" \cdot {piece}" if piece[0].isdecimal() or called else f" {piece}"
+    return line
 
 
 def _exponent(exponent: Node) -> str:

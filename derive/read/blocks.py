@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from derive.read.commands import DISPLAYS, VERBATIM
 from derive.read.damage import BEGIN
+from derive.read.limits import GIVENS, LINES, MACROS, MATHS, SHORTEST
 from derive.read.macros import DEFINITION, definition_end
 
 __all__ = ["Block", "GivenText", "Scan", "scan"]
@@ -57,11 +58,12 @@ _COMMON: Final = rf"""
       | (?P<dollars>\$\$?)
 """
 _PATTERNS: Final = {
-    "tex": rf"(?P<comment>%[^\n]*) | (?P<verb>\\verb\*?(?P<mark>[^A-Za-z\s*])) | (?P<pair>\\\\) | {_COMMON}",
+    "tex": rf"(?P<comment>%[^\n]*) | (?P<verb>\\verb\*?(?P<mark>[^A-Za-z\s*])) | (?P<pair>\\\\ | \${{4,}}) | {_COMMON}",
     "md": rf"""(?P<html><!--) | (?P<tag><(?P<tagname>pre|code|script|style)\b) | (?P<ticks>`+)
       | ^(?P<indented>\ {{0,3}}%[^\n]*)
-      | (?P<double>\\\\[(\[]) | (?P<pair>\\\\) | {_COMMON}""",
+      | (?P<double>\\\\[(\[]) | (?P<pair>\\\\ | \${{4,}}) | {_COMMON}""",
 }
+_BLOCKS: Final = MATHS // SHORTEST + 1
 _BLANK: Final = re.compile(r"\n[ \t]*\r?\n")
 _GIVEN: Final = re.compile(r"\s*%*\s*given\s*:\s*(?P<text>.*\S)", re.IGNORECASE)
 _FENCE: Final = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*$", re.MULTILINE)
@@ -82,7 +84,7 @@ def scan(text: str, kind: str, start: int = 0, end: int | None = None) -> Scan:
 
 
 class _Scanner:
-    __slots__ = ("at", "code", "end", "kind", "known", "result", "text")
+    __slots__ = ("at", "code", "definitions", "end", "kind", "known", "result", "text")
 
     def __init__(self, text: str, kind: str, start: int, end: int) -> None:
         self.text = text
@@ -91,12 +93,13 @@ class _Scanner:
         self.end = end
         self.known: dict[str, int] = {}
         self.result = Scan()
+        self.definitions = 0
         self.code = iter([] if kind == "tex" else [*code_regions(text, start, end, indented=kind in {"md", "ipynb"})])
 
     def run(self) -> None:
         code = next(self.code, None)
         pattern = _pattern(self.kind)
-        while (found := pattern.search(self.text, self.at, self.end)) is not None:
+        while len(self.result.blocks) <= _BLOCKS and (found := pattern.search(self.text, self.at, self.end)) is not None:
             while code is not None and code[1] <= self.at:
                 code = next(self.code, None)
             if code is not None and found.start() >= code[0]:
@@ -107,7 +110,7 @@ class _Scanner:
             self.handle(found)
 
     def handle(self, found: re.Match[str]) -> None:
-        group = next(name for name in found.groupdict() if name[0] != "_" and found[name] is not None)
+        group = found.lastgroup or ""  # the outermost group is closed last
         match group:
             case "comment" | "indented":
                 self.given(found.start(), found.end())
@@ -116,14 +119,19 @@ class _Scanner:
             case "verbatim":
                 self.at = self.find(f"\\end{{{found['code']}}}", self.at)
             case "define":
-                definition = DEFINITION.match(self.text, found.start())
-                self.at = definition_end(self.text, definition) if definition else self.at
+                self.definition(found.start())
             case "html" | "tag" | "ticks":
                 self.markup(group, found)
             case "escape" | "pair":
                 pass
             case _:
                 self.maths(group, found)
+
+    def definition(self, start: int) -> None:
+        """Goes past the definition of a macro: its body is no maths of the document."""
+        self.definitions += 1
+        found = DEFINITION.match(self.text, start) if self.definitions <= MACROS else None
+        self.at = definition_end(self.text, found) if found else self.at
 
     def find(self, needle: str, at: int) -> int:
         """Where `needle` is next, or the end. Each text is searched for each needle once only."""
@@ -142,7 +150,7 @@ class _Scanner:
 
     def given(self, start: int, end: int) -> None:
         found = _GIVEN.match(self.text, start, end)
-        if found:
+        if found and len(self.result.givens) < GIVENS:
             self.result.givens.append(GivenText(found.start("text"), found.end("text")))
 
     def markup(self, group: str, found: re.Match[str]) -> None:
@@ -210,7 +218,8 @@ class _Scanner:
         self.add(Block(*((opening, after) if whole else (self.at, end)), display, opening, after))
 
     def add(self, block: Block) -> None:
-        self.result.blocks.append(block)
+        if block.start < block.end:
+            self.result.blocks.append(block)
         self.at = max(self.at, block.outer_end)
 
     def displayed(self, opening: int) -> None:
@@ -247,6 +256,7 @@ class _Scanner:
 def code_regions(text: str, start: int, end: int, *, indented: bool) -> Iterator[tuple[int, int]]:
     """Fenced code, and indented code where `indented` says that it counts, in order."""
     at = start
+    indented = indented and text.count("\n", start, end) <= LINES
     while at < end:
         found = _FENCE.search(text, at, end)
         until = found.start() if found else end
@@ -254,10 +264,14 @@ def code_regions(text: str, start: int, end: int, *, indented: bool) -> Iterator
             yield from _indented(text, at, until)
         if found is None:
             return
-        closing = re.compile(rf"^ {{0,3}}{found['fence'][0]}{{{len(found['fence'])},}}[ \t]*\r?$", re.MULTILINE)
-        close = closing.search(text, min(found.end() + 1, end), end)
+        close = _closing_fence(found["fence"]).search(text, min(found.end() + 1, end), end)
         at = close.end() if close else end
         yield found.start(), at
+
+
+@lru_cache(maxsize=16)
+def _closing_fence(fence: str) -> re.Pattern[str]:
+    return re.compile(rf"^ {{0,3}}{fence[0]}{{{min(len(fence), 999)},}}[ \t]*\r?$", re.MULTILINE)
 
 
 def _indented(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

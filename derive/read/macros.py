@@ -11,10 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from derive.read.errors import Misread
-from derive.read.limits import MACRO_DEPTH, TOKENS
+from derive.read.limits import MACRO_DEPTH, MACROS, TOKENS
 from derive.read.tokens import Token, tokens_of
 
 __all__ = ["DEFINITION", "Macro", "definition_end", "definitions", "expanded"]
@@ -40,7 +41,7 @@ def definitions(text: str) -> dict[str, Macro]:
     """All macros that a text defines in one way only."""
     macros: dict[str, Macro] = {}
     twice: set[str] = set()
-    for found in DEFINITION.finditer(text):
+    for found in islice(DEFINITION.finditer(text), MACROS):
         name = found["braced"] or found["bare"] or found["def"]
         macro = _macro(text, found)
         if macro is None or macros.setdefault(name, macro) != macro:

@@ -113,7 +113,8 @@ class NameReader(Cursor):
 
     def differential(self) -> Name:
         self.at += 1
-        inner = self.bare_name()
+        with self.deeper():
+            inner = self.bare_name()
         if inner.label or inner.indices:
             self.fail("a letter was expected under the accent behind d")
         return Name(f"d{inner.base}{inner.accent}")
@@ -135,7 +136,8 @@ class NameReader(Cursor):
                     self.fail("one letter was expected under this accent", start)
             self.at = end + 1
         else:
-            inner = self.bare_name()
+            with self.deeper():
+                inner = self.bare_name()
         if not isinstance(inner, Name) or inner.accent or inner.superscript:
             self.fail("one letter was expected under this accent", start)
         return replace(inner, accent=accent) if len(inner.base) == 1 else replace(inner, base=inner.base + accent)

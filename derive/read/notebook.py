@@ -10,15 +10,18 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import Final
 
 from derive.read.errors import FileError
+from derive.read.limits import ENTRIES
 from derive.read.source import Trail
 
 __all__ = ["Cells", "markdown_cells"]
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}:,]|[^\s\[\]{}:,"]++', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
+_SIMPLE: Final = {"\\\\": "\\", "\\n": "\n", '\\"': '"', "\\t": "\t"}
 _BETWEEN: Final = "\n\n"
 
 
@@ -51,18 +54,15 @@ class _Frame:
 def markdown_cells(raw: str, name: str) -> Cells:
     """The Markdown cells of a notebook."""
     _check(raw, name)
-    text, length = list[str](), 0
-    regions, pieces = list[tuple[int, int]](), [(0, 0, True)]
-    for cell in _cells(raw):
-        start = length
-        for piece, old, copied in (part for string in cell.strings for part in _decoded(raw, *string)):
-            pieces.append((length, old, copied))
-            text.append(piece)
-            length += len(piece)
-        regions.append((start, length))
-        text.append(_BETWEEN)
-        length += len(_BETWEEN)
-    return Cells("".join(text), tuple(regions), Trail(pieces))
+    text, trail = StringIO(), Trail()
+    regions: list[tuple[int, int]] = []
+    for cell in _cells(raw, name):
+        start = text.tell()
+        for string in cell.strings:
+            _decode(raw, *string, text, trail)
+        regions.append((start, text.tell()))
+        text.write(_BETWEEN)
+    return Cells(text.getvalue(), tuple(regions), trail)
 
 
 def _check(raw: str, name: str) -> None:
@@ -76,9 +76,11 @@ def _check(raw: str, name: str) -> None:
         raise FileError(f"{name} is not a notebook: it has no cells. Give an .ipynb file, or rename it to .txt.")
 
 
-def _cells(raw: str) -> Iterator[_Cell]:
+def _cells(raw: str, name: str) -> Iterator[_Cell]:
     frames: list[_Frame] = []
-    for found in _TOKEN.finditer(raw):
+    for count, found in enumerate(_TOKEN.finditer(raw)):
+        if count > ENTRIES:
+            raise FileError(f"{name} has more than {ENTRIES} entries. Clear its outputs.")
         token, top = found[0], frames[-1] if frames else None
         if token in {"{", "["}:
             frames.append(_opened(token, frames))
@@ -111,13 +113,13 @@ def _string(raw: str, span: tuple[int, int], top: _Frame) -> None:
         top.source.strings.append(span)
 
 
-def _decoded(raw: str, start: int, end: int) -> Iterator[tuple[str, int, bool]]:
-    """A string in pieces, each with where it starts in the file and whether it stands there as it is."""
+def _decode(raw: str, start: int, end: int, text: StringIO, trail: Trail) -> None:
+    """Writes a string to `text`. What follows an escape is moved; the escape itself still stands where it starts."""
     at, last = start + 1, end - 1
+    trail.add(text.tell(), at)
     for found in _ESCAPE.finditer(raw, at, last):
-        if found.start() > at:
-            yield raw[at : found.start()], at, True
-        yield str(json.loads(f'"{found[0]}"')), found.start(), False
+        text.write(raw[at : found.start()])
+        text.write(_SIMPLE.get(found[0]) or str(json.loads(f'"{found[0]}"')))
         at = found.end()
-    if at < last:
-        yield raw[at:last], at, True
+        trail.add(text.tell(), at)
+    text.write(raw[at:last])

@@ -25,7 +25,7 @@ from derive.read.errors import FileError, FormulaError, LaidOut, Misread
 from derive.read.files import KINDS, kind_of, load
 from derive.read.grammar import Grammar
 from derive.read.layout import Fragment, Statement, has_matrix, is_ellipsis
-from derive.read.limits import BLOCK, MATHS, TOKENS
+from derive.read.limits import BLOCK, MATHS, SHORTEST, TOKENS
 from derive.read.macros import Macro, definitions, expanded
 from derive.read.notebook import markdown_cells
 from derive.read.reduce import reduced
@@ -132,7 +132,7 @@ def _prepared(raw: str, kind: str, name: str) -> _Prepared:
 def _repaired(text: str, raw: str, name: str, trails: list[Trail], found: Scan) -> _Prepared:
     """The text with the damage in its maths undone, and everything else moved along."""
     before = Source(name, text, raw, trails)
-    pieces, out, length, at, shift = [(0, 0, True)], list[str](), 0, 0, 0
+    trail, out, length, at, shift = Trail(), list[str](), 0, 0, 0
     blocks, repairs = list[Block](), list[Repair]()
     shifts = list[tuple[int, int]]()
     for block in found.blocks:
@@ -141,9 +141,9 @@ def _repaired(text: str, raw: str, name: str, trails: list[Trail], found: Scan) 
             start, end = block.start + edit.start, block.start + edit.end
             out += [text[at:start], edit.written]
             length += start - at
-            pieces.append((length, start, False))
+            trail.add(length, start, copied=False)
             length += len(edit.written)
-            pieces.append((length, end, True))
+            trail.add(length, end)
             shift += len(edit.written) - (end - start)
             shifts.append((end, shift))
             repairs.append(Repair(before.place(start), text[start:end], edit.written))
@@ -153,7 +153,7 @@ def _repaired(text: str, raw: str, name: str, trails: list[Trail], found: Scan) 
     if not repairs:
         return _Prepared(before, found.blocks, found.givens)
     givens = [_moved_given(given, shifts) for given in found.givens]
-    return _Prepared(Source(name, "".join(out), raw, [Trail(pieces), *trails]), blocks, givens, repairs)
+    return _Prepared(Source(name, "".join(out), raw, [trail, *trails]), blocks, givens, repairs)
 
 
 def _moved(block: Block, start_shift: int, end_shift: int) -> Block:
@@ -230,7 +230,7 @@ class _Reading:
         characters = tokens = 0
         last_end = 0
         for number, block in enumerate(blocks):
-            characters += block.end - block.start
+            characters += max(block.end - block.start, SHORTEST)
             if characters > MATHS or tokens > TOKENS:
                 self.fail(block, block.start, "a file with less maths was expected; the rest of it is not read")
                 return

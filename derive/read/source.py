@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Final
 
 from derive.notation.syntax import Node
@@ -40,20 +43,24 @@ class Span:
 class Trail:
     """A map from offsets in a new text to offsets in the old text it was made from, piece by piece."""
 
-    __slots__ = ("_moving", "_news", "_olds")
+    __slots__ = ("_fixed", "_news", "_olds")
 
-    def __init__(self, pieces: Sequence[tuple[int, int, bool]] = ((0, 0, True),)) -> None:
-        """Each piece is where it starts in the new text, where in the old one, and whether it was copied. All of a
-        piece that was not copied comes from the place where it starts.
-        """
-        self._news = [new for new, _, _ in pieces]
-        self._olds = [old for _, old, _ in pieces]
-        self._moving = [copied for _, _, copied in pieces]
+    def __init__(self) -> None:
+        self._news = array("q", (0,))
+        self._olds = array("q", (0,))
+        self._fixed: set[int] = set()
+
+    def add(self, new: int, old: int, *, copied: bool = True) -> None:
+        """From `new` on, the text is that from `old` on; or, if it was not copied, all of it stands for `old`."""
+        if not copied:
+            self._fixed.add(len(self._news))
+        self._news.append(new)
+        self._olds.append(old)
 
     def old(self, new: int) -> int:
         """The offset in the old text."""
         piece = bisect_right(self._news, new) - 1
-        return self._olds[piece] + (new - self._news[piece] if self._moving[piece] else 0)
+        return self._olds[piece] + (0 if piece in self._fixed else new - self._news[piece])
 
 
 class Spans:
@@ -73,15 +80,22 @@ class Spans:
 class Source:
     """The text that is read (decoded, cells joined, repaired), and the way back to the file."""
 
-    __slots__ = ("_lines", "_raw_lines", "_trails", "name", "text")
+    __slots__ = ("__dict__", "_raw", "_trails", "name", "text")
 
     def __init__(self, name: str, text: str, raw: str, trails: Iterable[Trail] = ()) -> None:
         """`trails` lead from `text` back to `raw`, in that order."""
         self.name = name
         self.text = text
         self._trails = tuple(trails)
-        self._lines = line_starts(text)
-        self._raw_lines = line_starts(raw) if self._trails else self._lines
+        self._raw = raw
+
+    @cached_property
+    def _lines(self) -> array[int]:
+        return line_starts(self.text)
+
+    @cached_property
+    def _raw_lines(self) -> array[int]:
+        return line_starts(self._raw) if self._trails else self._lines
 
     def place(self, offset: int) -> Place:
         """The line and the column, in the file, of an offset in the text."""
@@ -104,8 +118,8 @@ class Source:
         return f"{shown}\n{' ' * width(shown[: offset - left])}^"
 
 
-def line_starts(text: str) -> list[int]:
-    return [0, *(found.end() for found in _LINE_END.finditer(text))]
+def line_starts(text: str) -> array[int]:
+    return array("q", chain((0,), (found.end() for found in _LINE_END.finditer(text))))
 
 
 def width(text: str) -> int:

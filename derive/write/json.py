@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as _json
+import math
 from typing import Any
 
 from derive.report import CheckLine, Example, Formula, Judged, Line, NumericLine, Report
@@ -90,11 +91,16 @@ def _check(line: CheckLine) -> dict[str, Any]:
     }
 
 
+def _finite(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None
+
+
 def _numeric(line: NumericLine, *, stable: bool) -> dict[str, Any]:
     measured = {
-        "max_relative_error": line.max_relative_error,
-        "max_scaled_error": line.scaled_error,
-        "tolerance": line.tolerance,
+        "max_relative_error": _finite(line.max_relative_error),
+        "max_scaled_error": _finite(line.scaled_error),
+        "tolerance": _finite(line.tolerance),
         "nearest_case": line.worst_case,
     }
     return {

@@ -169,7 +169,7 @@ def _steps(report: Report, width: int) -> Text:
 def _step(text: Text, line: Line, at: Columns) -> None:
     """Number, formula, verdict; the rule in a column of its own where there is room, else below."""
     formula, rule = wrap(line.formula.text, at.formula - 1), _rule(line)
-    beside = wrap(rule, at.rule - 1) if at.rule else []
+    beside = wrap(rule, at.rule - 2) if at.rule else []
     for number, (piece, aside) in enumerate(zip_longest(formula, beside, fillvalue="")):
         text.append(f"{line.number:3d} " if number == 0 else " " * at.number, "dim").append(_padded(piece, at.formula))
         text.append(_padded(aside, at.rule), "dim")

@@ -57,6 +57,8 @@ ROWS = Kernel(
     )
 )
 PLAIN = Kernel()
+v = tensor("v", m)
+SUMS = Kernel([(W, total(x[j] ** 2, j, m)), (v[i], (x[i] + W) ** 2)])
 
 
 def delta(left, right):
@@ -111,6 +113,7 @@ PROVED = {
     "e^(a+b) = e^a e^b": (PLAIN, exp(a + b), Mul(exp(a), exp(b), evaluate=False)),
     "√(e^a) = e^(a/2)": (PLAIN, sqrt(exp(a)), exp(a / 2)),
     "Σe^x/Σe^x = 1": (PLAIN, total(exp(x[j]) / total(exp(x[k]), k, m), j, m), S.One),
+    "ΣE²/E = ΣE, E_j = x_j + Σx²": (SUMS, total(v[j] / (x[j] + W), j, m), total(x[j] + W, j, m)),
     # sums and indices
     "(Σx)² = ΣΣxx": (PLAIN, total(x[j], j, m) ** 2, Sum(x[j] * x[k], (j, 1, m), (k, 1, m))),
     "Σz = mz": (PLAIN, Sum(z, (j, 1, m)), m * z),

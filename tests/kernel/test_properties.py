@@ -10,6 +10,7 @@ from itertools import product
 from random import Random
 
 import mpmath
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, Rational, S, Sum, Symbol, exp, sqrt, symbols
@@ -401,6 +402,7 @@ def test_the_product_rule(left, right):
     assert kernel.equal(partial(F[i], x[j]), rule)
 
 
+@pytest.mark.slow
 @given(expressions(2), st.sampled_from([(), ("μ",)]))
 def test_the_rule_of_exp(expr, held):
     inner = tensor("E", m)

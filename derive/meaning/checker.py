@@ -1,0 +1,177 @@
+"""A document as a whole: its statements, forward passes and vocabularies, and the verdict on each equation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from derive.layers.layer import Layer
+from derive.meaning.elaborate import Vocabulary
+from derive.meaning.forward import Definition, Forward, Statement, Story, tell
+from derive.meaning.judge import Judgement, judge
+from derive.meaning.names import letters, plain, reads
+from derive.meaning.problem import Problem
+from derive.meaning.sizes import Sizes, infer
+from derive.meaning.supply import supplied_by
+from derive.notation.syntax import Addition, Fraction, Name, Node, Partial, Power, Root, walk
+from derive.read.document import Document, Equation
+
+__all__ = ["Checker", "Outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one equation: it defined a name, was given, or was judged."""
+
+    key: int
+    equation: Equation
+    defines: Definition | None
+    judgement: Judgement | None
+    restarts: bool = False
+
+
+class Checker:
+    """Judges the equations of one document, each against the forward pass and not against earlier claims."""
+
+    def __init__(self, document: Document, givens: Sequence[Equation] = (), layer: Layer | None = None) -> None:
+        self.document = document
+        stated = [one for one in document.givens if isinstance(one, Equation)]
+        self.givens = (*stated, *givens)
+        self.layer = layer
+        self._problems: dict[int, Problem] = {}
+
+    def outcome(self, key: int, equation: Equation) -> Outcome:
+        """What becomes of the equation with that number."""
+        defined = self.story.defining.get(key)
+        if defined is not None:
+            return Outcome(key, equation, defined, None, key in self.story.restarts)
+        statement = Statement(key, equation.left, equation.right)
+        return Outcome(key, equation, None, judge(statement, self.problem(statement)))
+
+    def problem_of(self, outcome: Outcome) -> Problem:
+        """The forward pass an equation belongs to."""
+        statement = Statement(outcome.key, outcome.equation.left, outcome.equation.right)
+        return self._problem(self._pass_of(statement))
+
+    # --- the document as a whole ---------------------------------------------------------------------------------
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """The layer's forward pass and the givens that are no sizes come first, with negative keys; then the equations."""
+        after = [Statement(key, one.left, one.right) for key, one in enumerate(self.document.equations)]
+        given = [(one.left, one.right) for one in self.givens if not self._joins_sizes(one)]
+        supplied = [] if self.layer is None else supplied_by(self.layer, after)
+        before = [*given, *supplied]
+        return (*(Statement(key - len(before), *sides) for key, sides in enumerate(before)), *after)
+
+    @cached_property
+    def story(self) -> Story:
+        return tell(self.statements)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """The sizes of the document as a whole."""
+        return infer((str(one.key), one.left, one.right) for one in self.statements)
+
+    def _joins_sizes(self, one: Equation) -> bool:
+        """Whether a given says that two sizes are one: N = m."""
+        both = (one.left, one.right)
+        if not all(isinstance(side, Name) and not side.indices for side in both):
+            return False
+        limits = infer((str(key), each.left, each.right) for key, each in enumerate(self.document.equations)).names()
+        return any(plain(side) in limits for side in both if isinstance(side, Name))
+
+    def _vocabulary(self, forward: Forward) -> Vocabulary:
+        """The names of one forward pass: sizes are inferred from its own definitions and claims."""
+        same: dict[str, str] = {}
+        for one in self.givens:
+            if self._joins_sizes(one) and isinstance(one.left, Name) and isinstance(one.right, Name):
+                left, right = plain(one.left), plain(one.right)
+                same[left] = same.get(right, right)
+        own = [one for one in self.statements if self._pass_of(one) is forward]
+        return Vocabulary(
+            infer((str(one.key), one.left, one.right) for one in own),
+            frozenset(_added_under_roots(self.statements)),
+            self._defined,
+            same,
+            self._letters(),
+        )
+
+    def _pass_of(self, statement: Statement) -> Forward:
+        """The forward pass a statement belongs to: the one it defines something in, or the one it is about."""
+        defined = self.story.defining.get(statement.key)
+        if defined is None:
+            return self.story.latest(statement.key, self._needed(statement))
+        own = [one for one in self.story.passes if defined.name in one.reached(one.outputs)]
+        own = [one for one in own if one.definitions[defined.name] is defined]
+        return own[0] if own else self.story.passes[0]
+
+    def _letters(self) -> dict[str, tuple[str, ...]]:
+        """The index letters of each tensor: those of its definition, or else of its first use with all of them."""
+        found: dict[str, tuple[str, ...]] = {}
+        for one in self.story.defining.values():
+            if one.letters:
+                found.setdefault(one.name, one.letters)
+        for statement in self.statements:
+            for side in (statement.left, statement.right):
+                for node in walk(side):
+                    if isinstance(node, Name) and node.indices and letters(node):
+                        found.setdefault(plain(node), letters(node) or ())
+        return found
+
+    @cached_property
+    def mentioned(self) -> frozenset[str]:
+        """What a loss is differentiated by."""
+        nodes = (node for one in self.statements for side in (one.left, one.right) for node in walk(side))
+        partials = (node for node in nodes if isinstance(node, Partial))
+        return frozenset(plain(node.bottom) for node in partials if plain(node.top) in self.story.losses)
+
+    def problem(self, statement: Statement) -> Problem:
+        """The forward pass that a claim is about, with its vocabulary."""
+        return self._problem(self.story.latest(statement.key, self._needed(statement)))
+
+    def _problem(self, forward: Forward) -> Problem:
+        if forward.start not in self._problems:
+            words = self._vocabulary(forward)
+            self._problems[forward.start] = Problem(self.story, forward, words, self.mentioned)
+        return self._problems[forward.start]
+
+    def _needed(self, statement: Statement) -> set[str]:
+        """The defined names that the claim is about."""
+        read = reads(statement.left) | reads(statement.right)
+        return {name for name in read if name in self._defined}
+
+    @cached_property
+    def _defined(self) -> frozenset[str]:
+        return frozenset(one.name for one in self.story.defining.values())
+
+
+def _added_under_roots(statements: Sequence[Statement]) -> set[str]:
+    """Names without indices that are a term of something under a root, such as ε: taken to be positive.
+
+    Sizes and names that are defined are not among them: the vocabulary asks for those first.
+    """
+    found = set()
+    defined = {plain(one.left) for one in statements if isinstance(one.left, Name)}
+    for one in statements:
+        for side in (one.left, one.right):
+            for node in walk(side):
+                for term in _terms_under_root(node):
+                    if isinstance(term, Name) and not term.indices and plain(term) not in defined:
+                        found.add(plain(term))
+    return found
+
+
+def _terms_under_root(node: Node) -> tuple[Node, ...]:
+    match node:
+        case Root(value):
+            inner = value
+        case Power(base, exponent) if any(isinstance(part, Fraction) for part in walk(exponent)):
+            inner = base
+        case _:
+            return ()
+    inner = getattr(inner, "body", inner)
+    return inner.terms if isinstance(inner, Addition) else ()
+
+
