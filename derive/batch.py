@@ -38,11 +38,20 @@ def documents(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _checked(path: str, givens: Sequence[str], layer: Layer | None) -> DocumentReport:
+    """One file; a bug in checking it is its own error and does not take the other files' verdicts along."""
+    try:
+        return check_file(path, givens, layer)
+    except Exception as error:  # noqa: BLE001 -- see above
+        said = f"Checking {path} failed: {type(error).__name__}: {error}."
+        return DocumentReport(path, error=f"{said} This is a bug of derive-bn; please report it with the file.")
+
+
 def check_files(
     paths: Sequence[str], givens: Sequence[str] = (), layer: Layer | None = None
 ) -> Iterator[DocumentReport]:
     """The report on each file, as it is ready and in order. One file is checked in this process."""
-    check = partial(check_file, givens=tuple(givens), layer=layer)
+    check = partial(_checked, givens=tuple(givens), layer=layer)
     workers = min(os.cpu_count() or 1, len(paths))
     if workers < 2 or "-" in paths or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(check, paths)

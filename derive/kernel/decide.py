@@ -8,11 +8,15 @@ from itertools import combinations
 from sympy import Expr, Pow, Rational, Symbol
 
 from derive.kernel import polynomial as pl
-from derive.kernel.language import Definitions, Unsupported, parts_of
+from derive.kernel.language import Definitions, Unsupported, name_of, parts_of
 from derive.kernel.reduce import is_zero
 from derive.kernel.scope import Scope
 from derive.kernel.search import Audit, Question, Sieve, find, question
 from derive.kernel.verdict import Proved, Refuted, Undecided, Verdict
+
+
+GIVES_UP = (RecursionError, MemoryError, OverflowError, ValueError, TypeError, AttributeError, ArithmeticError)
+MOST_EXPLAINED = 6
 
 
 class Kernel:
@@ -20,7 +24,7 @@ class Kernel:
 
     def __init__(self, pairs: Iterable[tuple[Expr, Expr]] = ()) -> None:
         self._definitions = Definitions(pairs)
-        self._scope = Scope(self._definitions)
+        self._scopes: dict[object, Scope] = {}
         self._audit = Audit(self._definitions)
 
     def decide(self, left: Expr, right: Expr, *, explain: tuple[str, ...] = ()) -> Verdict:
@@ -30,19 +34,21 @@ class Kernel:
         for an expression outside the class it decides: that is `Undecided`.
         """
         try:
-            ask = question(left, right, self._definitions)
+            return self._decided(left, right, explain)
         except Unsupported as reason:
             return Undecided(str(reason))
+        except GIVES_UP as error:
+            return Undecided(f"too large or of an unknown kind ({type(error).__name__})")
+
+    def _decided(self, left: Expr, right: Expr, explain: tuple[str, ...]) -> Verdict:
+        ask = question(left, right, self._definitions)
         try:
             equal = self._equal(ask, frozenset())
         except Unsupported as reason:
             return self._refuted(ask, str(reason))
         if not equal:
             return self._refuted(ask, "the two normal forms differ")
-        try:
-            survey = self._audit.survey(ask)
-        except Unsupported as reason:
-            return Undecided(f"the normal forms are equal, but they could not be evaluated: {reason}")
+        survey = self._audit.survey(ask)
         if survey is None or not survey.agreed:
             return Undecided("the normal forms are equal, but no point was found where both sides have a value")
         note = "same on both sides" if left == right else "" if survey.nonzero else self._note(ask)
@@ -52,7 +58,7 @@ class Kernel:
         """Whether the normal forms are equal: a hint for finding short forms, not a verdict."""
         try:
             return self._equal(question(left, right, self._definitions), frozenset())
-        except Unsupported:
+        except (Unsupported, *GIVES_UP):
             return False
 
     def sieve(self, left: Expr, right: Expr) -> Sieve:
@@ -60,12 +66,22 @@ class Kernel:
         return Sieve(left, right, self._definitions)
 
     def _equal(self, ask: Question, opaque: frozenset[str]) -> bool:
+        scope = self._scope(ask)
         left, right = (self._normal(ask, side, opaque) for side in (ask.left, ask.right))
-        return is_zero(self._scope, pl.subtract(left, right))
+        return is_zero(scope, pl.subtract(left, right))
+
+    def _scope(self, ask: Question) -> Scope:
+        """The scope of a claim, shared with those that take the same roots under the same assumptions."""
+        positive = frozenset((*ask.sizes, *(name_of(leaf) for leaf in ask.leaves if leaf.is_positive)))
+        key = frozenset(ask.roots), positive
+        if key not in self._scopes:
+            self._scopes[key] = Scope(self._definitions, positive)
+        return self._scopes[key]
 
     def _normal(self, ask: Question, side: Expr, opaque: frozenset[str] = frozenset()) -> pl.Poly:
-        env = {index: f"{index}:{self._scope.label(size)}" for index, size in ask.free}
-        return self._scope.poly(side, env, opaque)
+        scope = self._scope(ask)
+        env = {index: f"{index}:{scope.label(size)}" for index, size in ask.free}
+        return scope.poly(side, env, opaque)
 
     def _refuted(self, ask: Question, reason: str) -> Verdict:
         try:
@@ -78,11 +94,11 @@ class Kernel:
         return Undecided(reason, evidence)
 
     def _note(self, ask: Question) -> str:
-        return "both sides are 0" if is_zero(self._scope, self._normal(ask, ask.left)) else ""
+        return "both sides are 0" if is_zero(self._scope(ask), self._normal(ask, ask.left)) else ""
 
     def _used(self, ask: Question, candidates: tuple[str, ...]) -> tuple[str, ...]:
-        """The smallest set of candidates without whose definitions the sides would differ."""
-        for number in range(len(candidates) + 1):
+        """The smallest set of candidates without whose definitions the sides would differ; all, if they are many."""
+        for number in range(len(candidates) + 1 if len(candidates) <= MOST_EXPLAINED else 0):
             for used in combinations(candidates, number):
                 if self._equal_with(ask, frozenset(candidates) - set(used)):
                     return used

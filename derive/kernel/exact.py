@@ -17,6 +17,7 @@ from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rationa
 from derive.kernel.language import Definitions, Partial, Unsupported, name_of
 
 Place = tuple[str, tuple[int, ...]]
+MAX_TERMS, MAX_EXPONENT = 20_000, 200
 Number = Any  # Fraction, an mpmath interval, or a Dual of one of them
 
 
@@ -161,8 +162,8 @@ class Evaluator:
             case Sum():
                 terms = (self.value(expr.function, inner) for inner in self.ranges(expr, at))
                 return sum(terms, arithmetic.number(Fraction(0)))
-            case KroneckerDelta():
-                left, right = (self._index(side, at) for side in expr.args[:2])
+            case KroneckerDelta() if len(expr.args) == 2:
+                left, right = (self._index(side, at) for side in expr.args)
                 return arithmetic.number(Fraction(left == right))
             case Partial():
                 return _Tangent(self, expr, at).of(expr.of, at).tangent
@@ -184,12 +185,16 @@ class Evaluator:
     def ranges(self, expr: Sum, at: Mapping[Expr, int]) -> list[Mapping[Expr, int]]:
         found: list[Mapping[Expr, int]] = [at]
         for index, low, high in reversed(expr.limits):
+            if low not in {0, 1}:
+                raise Unsupported(f"a sum that starts at {low}")
             start = 1 - int(low)  # a sum from 0 to m − 1 runs over the same elements
             found = [
                 {**inner, index: element + start}
                 for inner in found
                 for element in range(int(low), self.whole(high, inner) + 1)
             ]
+            if len(found) > MAX_TERMS:
+                raise Unsupported(f"a sum of more than {MAX_TERMS} terms")
         return found
 
     def whole(self, expr: Expr, at: Mapping[Expr, int]) -> int:
@@ -302,6 +307,8 @@ class _Tangent:
 def _exponent(expr: Pow) -> Fraction:
     if not isinstance(expr.exp, Rational):
         raise Unsupported(f"a power with the exponent {expr.exp}")
+    if abs(expr.exp) > MAX_EXPONENT:
+        raise Unsupported(f"an exponent above {MAX_EXPONENT}")
     return Fraction(expr.exp.p, expr.exp.q)
 
 

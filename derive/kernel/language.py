@@ -6,7 +6,7 @@ addition, because a SymPy `Derivative` neither knows which intermediates are hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sympy import Expr, Indexed, Symbol, Tuple
@@ -44,6 +44,8 @@ def partial(of: Expr, wrt: Expr, held: Iterable[str] = ()) -> Partial:
     """∂of/∂wrt. Raises `Unsupported` unless both are quantities."""
     if not all(isinstance(side, Symbol | Indexed) for side in (of, wrt)):
         raise Unsupported(f"a derivative of {of} by {wrt}: both must be names")
+    if any(isinstance(side, Symbol) and side.is_integer for side in (of, wrt)):
+        raise Unsupported(f"a derivative of {of} by {wrt}: sizes and indices are whole numbers")
     return Partial(of, wrt, Tuple(*(Symbol(name) for name in sorted(held))))
 
 
@@ -58,13 +60,18 @@ class Definition:
 
 
 class Definitions(dict[str, Definition]):
-    """Definitions by name, from (target, value) pairs such as (x̂[i], (x[i] − μ)/√(σ²+ε)). Not changed afterwards."""
+    """Definitions by name, from (target, value) pairs such as (x̂[i], (x[i] − μ)/√(σ²+ε)). Not changed afterwards.
+
+    Raises `ValueError` for a name defined twice, at particular elements (x[1], x[i, i]), or by a value with an index
+    letter that the name does not have: such a pair would say something about every element.
+    """
 
     def __init__(self, pairs: Iterable[tuple[Expr, Expr]] = ()) -> None:
         super().__init__()
         self._quantities: dict[str, tuple[Expr, ...]] = {}
         for target, value in pairs:
             indices = tuple(target.indices) if isinstance(target, Indexed) else ()
+            _refuse_odd(self, target, indices, value)
             shape = (target.base.shape if indices else None) or (None,) * len(indices)
             self[name_of(target)] = Definition(name_of(target), indices, tuple(shape), value)
 
@@ -93,6 +100,22 @@ class Definitions(dict[str, Definition]):
         if name not in self._quantities:
             self._quantities[name] = quantities(self[name].value)
         return self._quantities[name]
+
+
+def _refuse_odd(known: Mapping[str, Definition], target: Expr, indices: tuple[Expr, ...], value: Expr) -> None:
+    name = name_of(target)
+    if name in known:
+        raise ValueError(f"{name} is defined twice")
+    if not all(isinstance(index, Symbol) for index in indices) or len(set(indices)) != len(indices):
+        raise ValueError(f"{target} is defined at particular elements")
+    loose = {one for one in value.free_symbols if is_index(one)} - set(indices)
+    if loose:
+        raise ValueError(f"the value of {target} has the index {min(map(str, loose))}, which {target} does not have")
+
+
+def is_index(symbol: Expr) -> bool:
+    """Whether a symbol is an index letter: an integer that is not declared positive, as a size is."""
+    return isinstance(symbol, Symbol) and bool(symbol.is_integer) and not symbol.is_positive
 
 
 def name_of(quantity: Expr) -> str:

@@ -109,8 +109,17 @@ def _candidates(scope: Scope, base: Poly, poly: Poly) -> Iterator[tuple[Key, pl.
         if key[0] == pl.SIGMA:
             if not any(_matches(key, other) for term in others for other, _ in term):
                 yield key, monomial
-        elif key[0] not in scope.generators and key[0] not in pl.names_of(others) and _natural(poly, key[0]):
+        elif _stands_for_all(scope, key) and key[0] not in pl.names_of(others) and _natural(poly, key[0]):
             yield key, monomial
+
+
+def _stands_for_all(scope: Scope, atom: Key) -> bool:
+    """Whether an atom is a name at any indices, so that a relation for it holds for all of its elements.
+
+    x_1 and x_ii are not: what is known of them says nothing about x_2 and x_ij.
+    """
+    indices = atom[1:]
+    return atom[0] not in scope.generators and all(map(pl.is_free, indices)) and len(set(indices)) == len(indices)
 
 
 def _natural(poly: Poly, name: str) -> bool:

@@ -30,13 +30,14 @@ from sympy import (
 )
 
 from derive.kernel import polynomial as pl
-from derive.kernel.language import Definition, Definitions, Partial, Unsupported, name_of
+from derive.kernel.language import Definition, Definitions, Partial, Unsupported, is_index, name_of
 from derive.kernel.polynomial import Atom, Key, Monomial, Poly
 from derive.kernel.reduce import is_zero
 from derive.kernel.total import derivative
 
 Env = Mapping[Expr, str]
 Opaque = frozenset[str]
+MAX_EXPONENT, MAX_INDICES, LARGEST_PRIME = 200, 5, 100_000
 
 
 class ZeroDenominator(Unsupported):
@@ -59,12 +60,16 @@ class Generator:
 
 @dataclass(slots=True)
 class Scope:
-    """Definitions, generators, and the translations made so far. Grows while a problem is decided."""
+    """Definitions, generators, and the translations made so far. Grows while problems are decided.
+
+    A root r of E stands for E ≥ 0, and 1/E is then r^−q: so a scope may be shared only by claims that take the same roots.
+    `positive` are the names of what is positive: sizes, and parameters declared so that no definition names.
+    """
 
     definitions: Definitions
+    positive: frozenset[str]
     generators: dict[str, Generator] = field(default_factory=dict)
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
-    positive: set[str] = field(default_factory=set)
     _sizes: dict[str, Poly] = field(default_factory=dict)
     _defined: dict[tuple[str, Opaque], tuple[tuple[str, ...], Poly]] = field(default_factory=dict)
     _translations: dict[tuple[Expr, Opaque], Poly] = field(default_factory=dict)
@@ -127,8 +132,6 @@ class Scope:
         defined = self.definitions.get(name)
         if expr in env or (isinstance(expr, Symbol) and expr.is_integer and defined is None):
             return self._size(expr, env)
-        if getattr(expr, "is_positive", False):
-            self.positive.add(name)
         indices = self._indices(expr, env) if isinstance(expr, Indexed) else ()
         if defined is None or name in opaque:
             return pl.variable((name, *indices))
@@ -160,8 +163,7 @@ class Scope:
     def _size(self, expr: Expr, env: Env) -> Poly:
         if expr in env or not expr.is_positive:
             raise Unsupported(f"the index {expr} used as a number")
-        self.positive.add(str(expr))
-        return pl.variable((str(expr),))
+        return pl.variable((expr.name,))
 
     def _indices(self, expr: Indexed, env: Env) -> tuple[str, ...]:
         return tuple(self._index(index, self._range(expr, slot), env) for slot, index in enumerate(expr.indices))
@@ -176,6 +178,8 @@ class Scope:
         if not isinstance(index, Symbol):
             raise Unsupported(f"the index {index}: only a letter or a number can stand there")
         bound = env.get(index)
+        if bound is None and not is_index(index):
+            raise Unsupported(f"the index {index}: a size or a number can't stand there")
         if bound is None:
             return f"{index.name}:{size}"
         if size not in ("?", pl.size_of(bound)) and bound[0] != "#":
@@ -186,6 +190,8 @@ class Scope:
         """The name of a size; what it counts is kept for sums over nothing that depends on the index."""
         label = str(size)
         if label not in self._sizes:
+            if not _counts(size):
+                raise Unsupported(f"a sum or a tensor of {size} elements: only sizes, their sums and products are counts")
             self._sizes[label] = self.poly(size)
         return label
 
@@ -210,7 +216,9 @@ class Scope:
         return result
 
     def _delta(self, expr: KroneckerDelta, env: Env) -> Poly:
-        left, right = expr.args[:2]
+        if len(expr.args) != 2:
+            raise Unsupported("a Kronecker delta with a range of its own")
+        left, right = expr.args
         ranges = [pl.size_of(env[side]) for side in (left, right) if side in env and env[side][0] != "#"]
         indices = [self._index(side, ranges[0] if ranges else "?", env) for side in (left, right)]
         return pl.settle_deltas(pl.variable((pl.DELTA, *sorted(indices))))
@@ -219,6 +227,8 @@ class Scope:
 
     def power(self, poly: Poly, exponent: Fraction) -> Poly:
         """`poly` to a rational exponent. Even roots are the non-negative ones."""
+        if abs(exponent) > MAX_EXPONENT:
+            raise Unsupported(f"an exponent above {MAX_EXPONENT}")
         if exponent.denominator == 1 and exponent >= 0:
             return pl.power(poly, int(exponent))
         poly = pl.settle_deltas(poly)
@@ -276,8 +286,8 @@ class Scope:
     def _number_power(self, number: Fraction, exponent: Fraction) -> Poly:
         if exponent.denominator == 1:
             return pl.constant(number ** int(exponent))
-        primes = {**factorint(number.numerator)}
-        for prime, times in factorint(number.denominator).items():
+        primes = {**factorint(number.numerator, limit=LARGEST_PRIME)}
+        for prime, times in factorint(number.denominator, limit=LARGEST_PRIME).items():
             primes[prime] = primes.get(prime, 0) - times
         result = pl.constant(1)
         for prime, times in primes.items():
@@ -317,6 +327,8 @@ class Scope:
 
     def _find(self, base: Poly, kind: str) -> tuple[str, tuple[str, ...]] | None:
         free = sorted(pl.all_free_indices(base))
+        if len(free) > MAX_INDICES:
+            raise Unsupported(f"a root or function of more than {MAX_INDICES} free indices")
         for generator in self.generators.values():
             same = generator.kind == kind and generator.name not in self.aliases
             if not same or len(generator.base) != len(base) or len(generator.indices) != len(free):
@@ -379,6 +391,21 @@ class Scope:
         for dummy in dummies:
             body = pl.bind(body, dummy, self.count)
         return pl.power(body, exponent)
+
+
+def _counts(size: Expr) -> bool:
+    """Whether an expression is a number of elements whatever its sizes are: m, 3, m n, m + n, m − 1."""
+    match size:
+        case Integer():
+            return bool(size >= 0)
+        case Symbol():
+            return bool(size.is_integer and size.is_positive)
+        case Mul():
+            return all(_counts(part) for part in size.args)
+        case Add():
+            less = [part for part in size.args if not _counts(part)]
+            return not less or (less == [Integer(-1)] and len(size.args) > 1)
+    return False
 
 
 def _order(monomial: Monomial) -> str:

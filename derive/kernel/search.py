@@ -7,7 +7,7 @@ shrunk one value at a time. If no rational point separates them, intervals are t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -27,12 +27,13 @@ from derive.kernel.exact import (
     Undefined,
     elements,
 )
-from derive.kernel.language import Definitions, name_of, parts_of, quantities
+from derive.kernel.language import Definitions, Unsupported, is_index, name_of, parts_of, quantities
 from derive.kernel.verdict import Counterexample
 
 Values = dict[Place, Fraction]
 LARGEST_SIZE = 4
 DRAWS = 10
+AUDITED = 2
 ROOTS = tuple(
     sorted((Fraction(a, b) for a in range(1, 40) for b in (1, 2, 3)), key=lambda r: (r.denominator * r.numerator, r))
 )
@@ -79,6 +80,7 @@ def question(left: Expr, right: Expr, definitions: Definitions) -> Question:
     read = dict.fromkeys(quantities(left, right))
     for name in reached:
         read |= dict.fromkeys(definitions.read_by(name))
+    _refuse_mixed(read)
     sizes = {q.name for q in read if isinstance(q, Symbol) and q.is_integer and q.is_positive}
     leaves = {name_of(q): q for q in read if name_of(q) not in definitions and not _is_integer(q)}
     values = (*(definitions[name].value for name in reached), left, right)
@@ -91,6 +93,20 @@ def question(left: Expr, right: Expr, definitions: Definitions) -> Question:
         free_indices((left, right)),
         tuple(dict.fromkeys(root for value in values for root in _roots(value))),
     )
+
+
+def _refuse_mixed(read: Iterable[Expr]) -> None:
+    """One name is one thing: the same assumptions and as many indices wherever it stands, and only those known here."""
+    kinds: dict[str, tuple[object, ...]] = {}
+    for one in read:
+        rank = len(one.indices) if isinstance(one, Indexed) else 0
+        kind = (rank, bool(one.is_positive), bool(one.is_integer) and not rank)
+        if kinds.setdefault(name_of(one), kind) != kind:
+            raise Unsupported(f"{name_of(one)} stands for different things")
+        if not one.is_positive and (one.is_nonnegative or one.is_nonpositive or one.is_negative):
+            raise Unsupported(f"{name_of(one)} has a sign other than positive")
+        if any(not is_index(index) for index in getattr(one, "indices", ()) if isinstance(index, Symbol)):
+            raise Unsupported(f"{one}: a size or a number as an index")
 
 
 def _is_integer(quantity: Expr) -> bool:
@@ -139,15 +155,21 @@ class Audit:
         self._evaluators: dict[object, Evaluator | None] = {}
 
     def survey(self, ask: Question) -> Survey | None:
-        """What was seen at the first points with sizes above 1 where both sides have a value; None if they differ."""
+        """What was seen at the first points with sizes above 1 where both sides have a value; None if they differ.
+
+        Two points are asked for, of different sizes if there are any.
+        """
         survey = Survey()
         for sizes in _sizes(ask.sizes, smallest=2):
+            before = survey.agreed
             for draw in range(DRAWS):
                 evaluator = self._evaluator(ask, sizes, draw)
                 if evaluator is not None and _separates(ask, evaluator, survey):
                     return None
-                if survey.agreed:
+                if survey.agreed >= AUDITED:
                     return survey
+                if sizes and survey.agreed > before:
+                    break
         return None if _with_intervals(ask, survey) is not None else survey
 
     def _evaluator(self, ask: Question, sizes: Mapping[str, int], draw: int) -> Evaluator | None:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from derive.kernel import polynomial as pl
-from derive.kernel.language import Partial, name_of
+from derive.kernel.language import Partial, Unsupported, name_of
 from derive.kernel.polynomial import Atom, Key, Poly
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 def derivative(scope: Scope, expr: Partial, env: Env, opaque: Opaque) -> Poly:
     """∂of/∂wrt in normal form: differentiated with `wrt` and the held names opaque, then written out in full."""
+    if getattr(expr.wrt, "is_integer", False) and not expr.wrt.args[1:]:
+        raise Unsupported(f"a derivative by {expr.wrt}, which is a whole number")
     fixed = expr.held | {name_of(expr.wrt)}
     value = scope.poly(expr.of, env, opaque | fixed)
     (atom,) = next(iter(scope.poly(expr.wrt, env, opaque | fixed)))

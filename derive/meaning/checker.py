@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from derive.layers.layer import Layer
-from derive.meaning.elaborate import Vocabulary
+from derive.meaning.elaborate import TYPICAL_SIZES, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story, tell
 from derive.meaning.judge import Judgement, judge
 from derive.meaning.names import letters, plain, reads
@@ -62,7 +62,7 @@ class Checker:
         after = [Statement(key, one.left, one.right) for key, one in enumerate(self.document.equations)]
         given = [(one.left, one.right) for one in self.givens if not self._joins_sizes(one)]
         supplied = [] if self.layer is None else supplied_by(self.layer, after)
-        before = [*given, *supplied]
+        before = [*given, *supplied, *roots_of_squares([*given, *((one.left, one.right) for one in after)])]
         return (*(Statement(key - len(before), *sides) for key, sides in enumerate(before)), *after)
 
     @cached_property
@@ -96,7 +96,13 @@ class Checker:
             self._defined,
             same,
             self._letters(),
+            frozenset(self._read - self._defined) & TYPICAL_SIZES,
         )
+
+    @cached_property
+    def _read(self) -> set[str]:
+        """Every name that stands for a value somewhere."""
+        return {name for one in self.statements for side in (one.left, one.right) for name in reads(side)}
 
     def _pass_of(self, statement: Statement) -> Forward:
         """The forward pass a statement belongs to: the one it defines something in, or the one it is about."""
@@ -145,6 +151,19 @@ class Checker:
     @cached_property
     def _defined(self) -> frozenset[str]:
         return frozenset(one.name for one in self.story.defining.values())
+
+
+def roots_of_squares(sides: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
+    """σ = √(σ²) for every σ² that is defined while σ is only read: the usual way to write a standard deviation."""
+    defined = {plain(left): left for left, _ in sides if isinstance(left, Name)}
+    read = {name for pair in sides for side in pair for name in reads(side)}
+    found: list[tuple[Node, Node]] = []
+    for square in defined.values():
+        if square.superscript == "2":
+            root = replace(square, superscript="")
+            if plain(root) in read and plain(root) not in defined:
+                found.append((root, Root(square)))
+    return found
 
 
 def _added_under_roots(statements: Sequence[Statement]) -> set[str]:

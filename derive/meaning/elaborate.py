@@ -31,9 +31,9 @@ from derive.notation.syntax import (
     Summation,
 )
 
-__all__ = ["Elaborator", "Meaningless", "Vocabulary"]
+__all__ = ["TYPICAL_SIZES", "Elaborator", "Meaningless", "Vocabulary", "typical_size"]
 
-_TYPICAL_SIZES = frozenset("mnNMD")
+TYPICAL_SIZES = frozenset("mnNMD")
 
 
 class Meaningless(Exception):  # noqa: N818 -- a reason to stay undecided, not an error of the user's
@@ -44,7 +44,8 @@ class Meaningless(Exception):  # noqa: N818 -- a reason to stay undecided, not a
 class Vocabulary:
     """The names of a document: which are tensors of what shape, which are sizes, which are positive.
 
-    `same` says which sizes are one (from a given N = m); `letters` holds the index letters a name usually has.
+    `same` says which sizes are one (from a given N = m); `letters` holds the index letters a name usually has;
+    `letters_for_sizes` are the undefined letters that usually stand for a size.
     """
 
     sizes: Sizes
@@ -52,6 +53,7 @@ class Vocabulary:
     defined: frozenset[str]
     same: dict[str, str] = field(default_factory=dict)
     letters: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    letters_for_sizes: frozenset[str] = frozenset()
 
     def size(self, name: str) -> Expr:
         """A size by name, or by its digits."""
@@ -59,12 +61,16 @@ class Vocabulary:
         return Integer(name) if name.isdecimal() else Symbol(name, integer=True, positive=True)
 
     def slot(self, name: str, slot: int) -> Expr:
-        """The size of a slot. Where no sum runs over it, it is a size of its own."""
-        return self.size(self.sizes.of(name, slot) or self._only_size() or f"|{name}.{slot}|")
+        """The size of a slot. Where no limits say it, the one size there is; else a size of its own."""
+        return self.size(self.sizes.of(name, slot) or self._only_size() or self._own_size(name, slot))
 
     def _only_size(self) -> str | None:
-        known = {self.same.get(name, name) for name in self.sizes.names()}
-        return next(iter(known)) if len(known) == 1 else None
+        """The size of the document, or the letter in 1/m, if that is the only one and there is one range without."""
+        known = {self.same.get(name, name) for name in self.sizes.names()} or set(self.letters_for_sizes)
+        return next(iter(known)) if len(known) == 1 and len(self.sizes.without_size()) == 1 else None
+
+    def _own_size(self, name: str, slot: int) -> str:
+        return f"|{'.'.join(self.sizes.group(name, slot)[1:])}|"
 
     def size_names(self) -> set[str]:
         """Every size of the document, those that are one counted once."""
@@ -154,6 +160,8 @@ class Elaborator:
 
     def _power(self, base: Node, exponent: Node, bound: Mapping[str, Expr]) -> Expr:
         power = self.expr(exponent, bound)
+        if base == Name("e") and "e" not in self.words.defined:
+            return exp(power)
         if not isinstance(power, Rational):
             raise Meaningless("an exponent that is not a number")
         value = self.expr(base, bound)
@@ -278,4 +286,4 @@ class Elaborator:
 
 def typical_size(name: str) -> bool:
     """Whether a letter is one that people use for a size: a number from 1 on, even where no sum runs to it."""
-    return name in _TYPICAL_SIZES
+    return name in TYPICAL_SIZES

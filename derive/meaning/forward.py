@@ -100,7 +100,10 @@ def tell(statements: Sequence[Statement]) -> Story:
     story = Story([], {}, losses=losses, same_loss=same_loss)
     later: dict[str, Definition] = {}
     starts: list[tuple[int, dict[str, Definition]]] = []
-    candidates = {plain(one.left) for one in statements if isinstance(one.left, Name)}
+    lefts = [one for one in statements if isinstance(one.left, Name)]
+    candidates = {plain(one.left) for one in lefts if isinstance(one.left, Name)}
+    # A name that the forward pass reads is no new name for a derivative: ∂y/∂x̂ = γ is a claim about γ.
+    candidates |= {name for one in lefts if not has_derivative(one.right) for name in reads(one.right)}
     for one in statements:
         found = _definition(one, candidates, losses)
         if found is None:

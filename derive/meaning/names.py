@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from derive.notation.names import superscript
-from derive.notation.syntax import Name, Node, Number, Partial, walk
+from derive.notation.syntax import Bracket, Derivative, Indicator, Name, Node, Number, Partial, Summation
 
 __all__ = ["letters", "names_in", "plain", "reads"]
 
@@ -27,14 +27,14 @@ def letters(name: Name) -> tuple[str, ...] | None:
 
 
 def names_in(tree: Node) -> Iterator[Name]:
-    """Every quantity in a tree: not index letters, not the parts of derivatives."""
+    """Every quantity in a tree: not index letters, not the parts of derivatives and of δ_ij."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
         match node:
             case Name():
                 yield node
-            case Partial():
+            case Partial() | Indicator():
                 pass
             case _:
                 waiting.extend(part for part in reversed(_quantities(node)))
@@ -42,13 +42,30 @@ def names_in(tree: Node) -> Iterator[Name]:
 
 def _quantities(node: Node) -> tuple[Node, ...]:
     """The parts of a node that are values: no bound index, no limits."""
-    body = getattr(node, "body", None)
-    return (body,) if body is not None else node.parts
+    match node:
+        case Derivative(body, bottom):
+            return body, bottom
+        case Summation(body=body) | Bracket(body=body):
+            return (body,)
+    return node.parts
 
 
 def reads(tree: Node) -> set[str]:
-    """The plain names a value reads, those inside derivatives included."""
-    return {plain(node) for node in walk(tree) if isinstance(node, Name)}
+    """The plain names a value reads, those inside derivatives included; index letters are no names."""
+    found: set[str] = set()
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case Name():
+                found.add(plain(node))
+            case Indicator():
+                pass
+            case Partial(top, bottom):
+                found |= {plain(top), plain(bottom)}
+            case _:
+                waiting.extend(_quantities(node))
+    return found
 
 
 def whole_number(node: Node | None) -> int | None:

@@ -14,6 +14,7 @@ from itertools import count
 from sympy import Expr, Indexed, Sum, Symbol
 
 from derive.kernel import Kernel, partial
+from derive.kernel.language import is_index, quantities
 from derive.meaning.elaborate import Elaborator, Meaningless, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story
 from derive.meaning.names import plain
@@ -84,6 +85,7 @@ class Problem:
         """Both sides in SymPy. Raises `Meaningless`."""
         elaborator = self._elaborator(readings, _letters_outside(left))
         sides = elaborator.expr(left), elaborator.expr(right)
+        self._refuse_missing(*sides)
         return Meaning(
             *sides,
             tuple(elaborator.assumed),
@@ -91,6 +93,14 @@ class Problem:
             tuple(elaborator.denominators),
             readings,
         )
+
+    def _refuse_missing(self, *sides: Expr) -> None:
+        """Nothing can be said about what goes back to a definition without a meaning."""
+        read = {name_of(one) for one in quantities(*sides)}
+        if read & self.story.losses:
+            read |= set(self.outputs)
+        for name in sorted(self.forward.reached(read) & self.missing.keys()):
+            raise Meaningless(f"the definition of {name}: {self.missing[name]}")
 
     def sketcher(self, left: Node, readings: Mapping[Pair, str]) -> Callable[[Node], Expr]:
         """A translation that remembers parts of trees, for looking at many variants of one formula."""
@@ -105,8 +115,6 @@ class Problem:
         above, below = name_of(top), name_of(bottom)
         if self.is_loss(above):
             return self._adjoint(self.story.same_loss.get(above, above), bottom)
-        if above in self.missing:
-            raise Meaningless(f"the definition of {above}: {self.missing[above]}")
         if above not in self.definitions:
             if above == below:
                 return partial(top, bottom)
@@ -231,7 +239,7 @@ def name_of(quantity: Expr) -> str:
 
 def _letters(value: Expr) -> set[Expr]:
     """The free index letters of an expression."""
-    return {symbol for symbol in value.free_symbols if symbol.is_integer and not symbol.is_positive}
+    return {symbol for symbol in value.free_symbols if is_index(symbol)}
 
 
 def _except_alone(left: Expr, put: Mapping[Expr, Expr]) -> Expr:

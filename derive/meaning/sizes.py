@@ -47,9 +47,14 @@ class Sizes:
         found = self._found.get(self.root(("slot", name, str(slot))), [])
         return found[0] if found else None
 
-    def rivals(self) -> set[frozenset[str]]:
-        """Sizes that are used for one and the same index."""
-        return {frozenset(found) for found in self._found.values() if len(set(found)) > 1}
+    def group(self, name: str, slot: int) -> Member:
+        """What stands for all slots and letters that have the range of this slot."""
+        return self.root(("slot", name, str(slot)))
+
+    def without_size(self) -> set[Member]:
+        """The groups that no sum gives a size."""
+        slots = (self.group(name, slot) for name, rank in self.ranks.items() for slot in range(rank))
+        return {group for group in slots if not self._found.get(group)}
 
     def names(self) -> set[str]:
         return {size for found in self._found.values() for size in found}

@@ -13,7 +13,7 @@ from sympy import Expr, Indexed, IndexedBase, Sum, Symbol
 from derive.backward import Adjoint, adjoints, local_partials
 from derive.calculus import differentiate
 from derive.closed_form import compact
-from derive.errors import DeriveError
+from derive.errors import DeriveError, LayerError
 from derive.graph import Graph, build
 from derive.indices import indices_of, put_in, relabel
 from derive.kernel import Kernel, partial
@@ -33,7 +33,7 @@ class Truth:
     @cached_property
     def graph(self) -> Graph | None:
         """The document's forward pass as a computation graph; None if it does not make one."""
-        if len(self.problem.outputs) != 1:
+        if len(self.problem.outputs) != 1 or not self.problem.values:
             return None
         try:
             return build(self._layer())
@@ -44,6 +44,8 @@ class Truth:
         (output,) = self.problem.outputs
         names = self._order(output)
         lines = tuple(Assignment(*self.problem.values[name]) for name in names if name in self.problem.values)
+        if not lines or name_of(lines[-1].target) != output:
+            raise LayerError(f"{output} has no definition with a meaning. Give it one.")
         defined = {name_of(line.target) for line in lines}
         read = quantities(*(line.value for line in lines))
         leaves = {name_of(q): q for q in read if name_of(q) not in defined and not _is_integer(q)}

@@ -58,7 +58,6 @@ _CLOSING: Final = MappingProxyType({"(": ")", "[": "]", "{": r"\}"})
 _FUNCTIONS: Final = frozenset(
     ("log", "ln", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "arg", "det", "dim", "gcd")
 )
-
 _CALLED: Final = frozenset(Name(letter) for letter in "fFLℒJℓl")
 
 
@@ -134,10 +133,17 @@ def _signed(term: Node) -> str:
 def _product(factors: tuple[Node, ...]) -> str:
     pieces = [_placed(factor, FACTOR) for factor in factors[:-1]] + [_placed(factors[-1], LAST_FACTOR)]
     line = pieces[0]
-    for before, piece in zip(factors, pieces[1:], strict=False):
-        called = before in _CALLED and piece.startswith(r"\left(")  # L(a + b) would be a function of a + b
+    for before, factor, piece in zip(factors, factors[1:], pieces[1:], strict=False):
+        called = piece.startswith(r"\left(") and _calls(before, factor)
         line += rf" \cdot {piece}" if piece[0].isdecimal() or called else f" {piece}"
     return line
+
+
+def _calls(before: Node, factor: Node) -> bool:
+    """Whether a name and a bracket side by side read as a function and its argument: L(a + b), x(y)²."""
+    base = factor.base if isinstance(factor, Power) else factor
+    inside = base.body if isinstance(base, Bracket) else base
+    return isinstance(before, Name) and (before in _CALLED or isinstance(inside, Name | Indicator))
 
 
 def _exponent(exponent: Node) -> str:

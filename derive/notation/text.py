@@ -166,7 +166,7 @@ def _glue(before: Node, node: Node, piece: str) -> str:
     if piece[0] in "√∛∜" and (isinstance(before, Number) or (isinstance(before, Name) and not before.indices)):
         return ""
     first = node.base if isinstance(node, Power) else node
-    letter = isinstance(first, Name) and len(first.base) == 1
+    letter = (isinstance(first, Name) and len(first.base) == 1) or (isinstance(first, Indicator) and first.mark == "δ")
     return "" if isinstance(before, Number) and (letter or piece[0] == "(") else " "
 
 

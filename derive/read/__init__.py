@@ -9,6 +9,6 @@ from derive.read.reader import parse_equation, parse_formula, read_file, read_te
 from derive.read.source import Place, Span
 
 __all__ = [
-    "Decisions", "Document", "Equation", "FileError", "FormulaError", "Item", "Notation", "Place", "ReadError", "Repair",
-    "Span", "Unreadable", "parse_equation", "parse_formula", "read_file", "read_text",
+    "Decisions", "Document", "Equation", "FileError", "FormulaError", "Item", "Notation", "Place", "ReadError",
+    "Repair", "Span", "Unreadable", "parse_equation", "parse_formula", "read_file", "read_text",
 ]  # fmt: skip

@@ -83,7 +83,11 @@ class Assembler:
 
     def _piece(self, piece: Piece, number: int, *, display: bool, adjacent: bool) -> int:
         tokens = unboxed(piece.tokens)
-        if is_condition(piece.prose) or (piece.before == "prose" and self._is_case(piece, tokens)) or self._is_bracketed_condition(piece, tokens):
+        if (
+            is_condition(piece.prose)
+            or (piece.before == "prose" and self._is_case(piece, tokens))
+            or self._is_bracketed_condition(piece, tokens)
+        ):
             self._condition(piece)
         elif tokens and not is_number_of_equation(tokens):
             self._statement(piece, tokens, Statement(number, display), adjacent=adjacent)
@@ -114,7 +118,12 @@ class Assembler:
         shape = membership(tokens)
         remark = tokens[shape:] if shape is not None else []
         sides, relations = split_relations(tokens[:shape])
-        if any(token.text == "…" for token in sides[-1]) and len(sides) == 2 and len(sides[0]) < 4 and _is_list(sides[-1]):
+        if (
+            any(token.text == "…" for token in sides[-1])
+            and len(sides) == 2
+            and len(sides[0]) < 4
+            and _is_list(sides[-1])
+        ):
             self.ranges.append(sides[0])
             return
         if not (tokens[:shape] or relations):
@@ -159,8 +168,9 @@ class Assembler:
         self._display = statement if new.display else self._display
 
     def _open_chain(self, new: Statement) -> Statement:
-        """What a piece goes on with: in its own block the statement before it; else, for a displayed block, the last
-        one that was displayed, since what is said in between is prose.
+        """What a piece goes on with: the statement before it.
+
+        A displayed block goes on with the last statement that was displayed: what stands in between is prose.
         """
         if len(self.statements) > self._first or not new.display or self._display is None:
             return self.statements[-1]

@@ -25,9 +25,9 @@ class Block(NamedTuple):
 
     start: int
     end: int
-    display: bool
     outer_start: int
     outer_end: int
+    display: bool = True
     closed: bool = True
 
 
@@ -99,7 +99,9 @@ class _Scanner:
     def run(self) -> None:
         code = next(self.code, None)
         pattern = _pattern(self.kind)
-        while len(self.result.blocks) <= _BLOCKS and (found := pattern.search(self.text, self.at, self.end)) is not None:
+        while (
+            len(self.result.blocks) <= _BLOCKS and (found := pattern.search(self.text, self.at, self.end)) is not None
+        ):
             while code is not None and code[1] <= self.at:
                 code = next(self.code, None)
             if code is not None and found.start() >= code[0]:
@@ -144,8 +146,8 @@ class _Scanner:
     def find_blank(self, at: int) -> int:
         known = self.known.get("", -1)
         if known < at:
-            place = _BLANK.search(self.text, at, self.end)
-            known = self.known[""] = place.start() if place else self.end
+            blank = _BLANK.search(self.text, at, self.end)
+            known = self.known[""] = blank.start() if blank else self.end
         return known
 
     def given(self, start: int, end: int) -> None:
@@ -212,10 +214,11 @@ class _Scanner:
         end = self.find(closer, self.at)
         if end == self.end:
             limit = self.find_blank(self.at)
-            self.add(Block(self.at, limit, display, opening, limit, closed=False))
+            self.add(Block(self.at, limit, opening, limit, display=display, closed=False))
             return
         after = end + len(closer)
-        self.add(Block(*((opening, after) if whole else (self.at, end)), display, opening, after))
+        inside = (opening, after) if whole else (self.at, end)
+        self.add(Block(*inside, opening, after, display=display))
 
     def add(self, block: Block) -> None:
         if block.start < block.end:
@@ -229,12 +232,12 @@ class _Scanner:
         lead = len(inside) - len(inside.lstrip())
         blank = self.find_blank(self.at + lead)
         if end < self.end and (blank >= end or not self.text[blank:end].strip()):
-            self.add(Block(self.at, end, True, opening, end + 2))
+            self.add(Block(self.at, end, opening, end + 2))
         else:
-            self.add(Block(self.at, blank, True, opening, blank, closed=False))
+            self.add(Block(self.at, blank, opening, blank, closed=False))
 
     def inline(self, opening: int) -> None:
-        """$…$ within a paragraph. A price ($5) is none; a second dollar at the end of a line is taken with the first."""
+        """$…$ within a paragraph. A price is none; a second dollar at the end of a line is taken with the first."""
         blank = self.find_blank(self.at)
         end = self.find_dollar(blank)
         if end is None:
@@ -243,7 +246,7 @@ class _Scanner:
         if digit and self.text[end - 1].isspace():
             return
         doubled = self.text.startswith("$$", end) and self.text[end + 2 : end + 3] in {"", "\n", "\r", " "}
-        self.add(Block(self.at, end, False, opening, end + 1 + doubled))
+        self.add(Block(self.at, end, opening, end + 1 + doubled, display=False))
 
     def find_dollar(self, limit: int) -> int | None:
         """The next dollar that no backslash escapes."""

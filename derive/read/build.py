@@ -17,6 +17,7 @@ from derive.notation.syntax import (
     Addition,
     Bracket,
     Fraction,
+    Indicator,
     Minus,
     Name,
     Node,
@@ -55,7 +56,7 @@ def product(factors: Sequence[Node]) -> Node:
 
 def _lone(node: Node) -> Node:
     """γ for (γ): a name in a bracket behind another name would read back as a call."""
-    return node.body if isinstance(node, Bracket) and isinstance(node.body, Name | Number) else node
+    return node.body if isinstance(node, Bracket) and isinstance(node.body, Name | Number | Indicator) else node
 
 
 def minus(value: Node) -> Node:

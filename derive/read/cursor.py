@@ -60,7 +60,10 @@ class Cursor:
         return end
 
     def fail(self, message: str, at: int | None = None) -> NoReturn:
-        raise Misread(self.offset(self.at if at is None else at), message)
+        raise self.misread(message, at)
+
+    def misread(self, message: str, at: int | None = None) -> Misread:
+        return Misread(self.offset(self.at if at is None else at), message)
 
     def offset(self, place: int) -> int:
         """Where a token starts; behind the last one for a place past the end."""

@@ -56,7 +56,9 @@ _ALONE: Final = "|".join(f"(?P<l{number}>{pattern})" for number, (pattern, _) in
 _DAMAGE: Final = re.compile(
     rf"(?P<controlled>{_CONTROLLED})|(?P<lead>(?:\r\n|[\n\r\t\x07\x08\x0b\x0c])?)(?<![A-Za-z\\])(?:{_ALONE})"
 )
-_LEADS: Final = MappingProxyType({"r": "\n\r", "n": "\n", "f": "\x0c", "b": "\x08", "t": "\t", "a": "\x07", "v": "\x0b"})
+_LEADS: Final = MappingProxyType(
+    {"r": "\n\r", "n": "\n", "f": "\x0c", "b": "\x08", "t": "\t", "a": "\x07", "v": "\x0b"}
+)
 _ROW_BREAK: Final = re.compile(r"(?<!\\)\\[ \n](?=\s*&)")
 BEGIN: Final = "\x08?(?<![A-Za-z\\\\])egin"
 

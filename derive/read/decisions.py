@@ -6,8 +6,8 @@ Indices. A subscript letter is an index if
   3. it is lower case, stands alone as a subscript on two or more letters, and one of those letters, or a third one that
      has it next to an index (x_{nc}), has an index by 1 or 2 as well.
   A size (the upper limit of a Σ) and a number are indices on a letter that has an index elsewhere: x_m, x_1.
-Everything else is a label, part of the name: μ_B, x_{norm}, σ_b. A run of lower case letters that are not all indices is
-one label. A label in capitals or Greek may be followed by indices: μ_{Bj}.
+Everything else is a label, part of the name: μ_B, x_{norm}, σ_b. A run of lower case letters that are not all indices
+is one label. A label in capitals or Greek may be followed by indices: μ_{Bj}.
 
 Squares. σ² is a name of its own if, somewhere in the document, it is all of a left side or a derivative is taken of it
 or by it, and σ itself is not defined (is no left side). By it: always. All labels and indices of a letter go together.

@@ -1,7 +1,7 @@
 r"""Derivatives: \frac{\partial L}{\partial x_i}, dL/dx, \nabla_x L, and the operator \frac{\partial}{\partial x} […].
 
-Promises: ∂, d and an upright d are alike; a fraction is a derivative if its top begins with one of them and its bottom is
-one of them and a name. Second derivatives are not read.
+Promises: ∂, d and an upright d are alike; a fraction is a derivative if its top begins with one of them and its bottom
+is one of them and a name. Second derivatives are not read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Files → text: what is missing, too large, binary or no notebook is refused here, in one sentence.
 
-Promises: nothing but UTF-8 (or UTF-16 with its mark) is read, line ends stay as they are, and the kind of a file follows
-from its ending, or for standard input from its text.
+Promises: nothing but UTF-8 (or UTF-16 with its mark) is read, line ends stay as they are, and the kind of a file
+follows from its ending, or for standard input from its text.
 """
 
 from __future__ import annotations

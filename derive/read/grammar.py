@@ -14,7 +14,6 @@ Promises: all tokens are read or the whole is unreadable, and what can be read i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from derive.notation.syntax import (
@@ -33,6 +32,7 @@ from derive.notation.syntax import (
     Product,
     Root,
     Summation,
+    walk,
 )
 from derive.read.build import addition, minus, over, power, product
 from derive.read.commands import CALLS, LISTED, MATRICES, MULTIPLY, ORDERS, RELATIONS, SYMBOL_COMMANDS
@@ -47,6 +47,7 @@ __all__ = ["Grammar"]
 
 _OPENING: Final = frozenset({"(", "[", "\\{", "{", "|(", "‖("})
 _SIGNS: Final = tuple(MULTIPLY)
+_INDICES: Final = (["i"], ["j"], ["k"], ["l"], ["n"])
 _DOTS: Final = "an ellipsis leaves out what stands there; write it as a Σ"
 _BRACES: Final = "braces around a sum don't show: a bracket was expected"
 _SLASH: Final = "it is not clear what belongs under this slash: write \\frac, or put a bracket"
@@ -203,14 +204,20 @@ class Grammar(DerivativeReader):
             self.fail("a sign of multiplication was expected before this number")
         if token.kind == "digit" and self.touches(self.at) and self.tokens[self.at - 1].kind == "digit":
             self.fail("braces around this number were expected")
-        if token.text in {"(", "[", "\\{"} and isinstance(before, Name):
+        if token.text == "(" and isinstance(before, Name):
             self.check_not_call(before)
 
     def check_not_call(self, before: Name) -> None:
         """x_i (y): nobody puts a lone name in a bracket to multiply by it."""
         start, end = self.at + 1, self.pairs.get(self.at, self.at)
-        if end > start and self.is_name(start, end) and not self.decisions.first_reading and before.indices:
+        if self.is_lone(start, end) and not self.decisions.first_reading and before.indices:
             self.fail("this may be a product or a function; write \\cdot, or leave out the bracket")
+
+    def is_lone(self, start: int, end: int) -> bool:
+        """Whether the bracket around tokens[start:end] holds one name and does not need to: (σ²)² needs it."""
+        raised = end + 1 < self.end and self.tokens[end + 1].text == "^"
+        needed = raised and any(token.text == "^" for token in self.tokens[start:end])
+        return self.is_name(start, end) and not needed
 
     def starts_factor(self, token: Token) -> bool:
         match token.kind:
@@ -249,7 +256,7 @@ class Grammar(DerivativeReader):
         self.at += 1
         first, last, after = self.argument_range("an exponent")
         self.check_digits(first, last, after)
-        self.check_exponent(first, last)
+        self.check_exponent(first, last, of_name=False)
         with self.within(first, last), self.deeper():
             exponent = self.expression()
         self.at = after
@@ -266,33 +273,28 @@ class Grammar(DerivativeReader):
         node = self.slashed() if token.kind in {"partial", "letter", "command"} else None
         if node is not None:
             return node
-        if token.text == "Σ" and self.is_sigma_sum():
-            return self.summation()
         match token.kind:
             case "letter" | "word" | "operator":
-                return self.name_or_call()
+                return self.summation() if token.text == "Σ" and self.is_sigma_sum() else self.name_or_call()
             case "digit":
                 return self.number()
             case "command":
                 return self.command(token)
-            case "mark":
-                return self.marked(token)
             case _:
-                return self.other(token)
+                return self.marked(token) if token.kind == "mark" else self.other(token)
 
     def is_sigma_sum(self) -> bool:
-        r"""Whether \Sigma has the limits of a sum: two of them, a condition, or one small letter and a factor behind it."""
-        place, marks = self.at + 1, ""
-        condition = letter = False
+        r"""Whether \Sigma has the limits of a sum: a condition, or one small letter, and then a factor behind it."""
+        place, found = self.at + 1, False
         while place < self.end and self.tokens[place].text in {"_", "^"}:
-            marks += self.tokens[place].text
             end = self.pairs.get(place + 1, place + 1) + 1
-            inside = self.tokens[place + 1 : end]
-            condition = condition or any(token.text in {"=", "∈", "≠", "≤"} for token in inside)
-            letters = [token.text for token in inside if token.text not in {"{", "}"}]
-            letter = letter or (letters in (["i"], ["j"], ["k"], ["l"], ["n"]) and marks == "_")
+            texts = [token.text for token in self.tokens[place + 1 : end] if token.text not in {"{", "}"}]
+            if self.tokens[place].text == "_":
+                found = texts in _INDICES or not {"=", "∈", "≠", "≤"}.isdisjoint(texts)
+            elif "-" in texts:
+                return False
             place = end
-        return condition or marks in {"_^", "^_"} or (letter and place < self.end)
+        return found and place < self.end
 
     def other(self, token: Token) -> Node:
         match token.kind, token.text:
@@ -306,9 +308,9 @@ class Grammar(DerivativeReader):
             case "begin", name if name in MATRICES:
                 raise LaidOut(token.start, "a matrix of entries")
             case "prose", _:
-                self.fail("words stand in the middle of this formula")
+                raise self.misread("words stand in the middle of this formula")
             case _:
-                self.fail(f"a formula was expected, {self.found()}")
+                raise self.misread(f"a formula was expected, {self.found()}")
 
     def upright_d(self) -> Node:
         r"""\mathrm{d}x on its own is the name dx."""
@@ -333,9 +335,7 @@ class Grammar(DerivativeReader):
             return self.summation()
         if text == "∇":
             return self.gradient()
-        if text == "…":
-            self.fail(_DOTS)
-        self.fail(f"a formula was expected, {self.found()}")
+        raise self.misread(_DOTS if text == "…" else f"a formula was expected, {self.found()}")
 
     def command(self, token: Token) -> Node:
         name = token.text[1:]
@@ -349,7 +349,7 @@ class Grammar(DerivativeReader):
             return self.name()
         if name == "partial":
             self.fail("∂ was expected in a fraction, as in \\frac{\\partial L}{\\partial x}")
-        self.fail(f"{token.text} is not a command that is read here")
+        raise self.misread(f"{token.text} is not a command that is read here")
 
     # Numbers, fractions, roots
 
@@ -501,7 +501,7 @@ class Grammar(DerivativeReader):
         if name != Name(name.base):
             return False
         end = self.closing()
-        lone = self.is_name(self.at + 1, end) and self.sees("(")
+        lone = self.sees("(") and self.is_lone(self.at + 1, end)
         listed = self.has_comma(self.at + 1, end)
         if token.kind == "letter":
             return listed or lone or (self.is_loss(name) and self.sees("("))
@@ -647,9 +647,4 @@ def _bracketed(node: Node) -> Node:
 
 
 def _names(node: Node) -> list[Name]:
-    from derive.notation.syntax import walk
-
     return [part for part in walk(node) if isinstance(part, Name)]
-
-
-Rule = Callable[[Grammar], Node]

@@ -1,4 +1,4 @@
-r"""A block's tokens → statements: rows, alignment marks, separators and remarks are understood here, before any formula.
+r"""A block's tokens → pieces of statements: rows, alignment marks, separators and remarks, before any formula.
 
 Promises: a token is in a side of a relation, or is recognized as one of: a separator, a label of an item, the number of
 an equation, a shape (`\in …`), a range of an index, prose. A statement next to text that is none of these is marked as
@@ -24,7 +24,7 @@ _LABELS: Final = frozenset("abcdefghi")
 
 @dataclass(slots=True)
 class Piece:
-    """What stands between two separators. `before` is the separator before it: start, row, comma, wide, prose, arrow."""
+    """What stands between two separators. `before` is the one before it: start, row, comma, wide, prose or arrow."""
 
     tokens: Fragment
     before: str
@@ -140,8 +140,9 @@ def _opens_rows(tokens: Sequence[Token], place: int) -> bool:
 
 
 def _has_rows(splitter: _Splitter, place: int, name: str) -> bool:
-    """Whether an environment holds rows of statements; cases and array may be a value or a matrix instead. One that is
-    never closed, as in a text that was cut off, has its rows all the same.
+    """Whether an environment holds rows of statements; cases and array may be a value or a matrix instead.
+
+    One that is never closed, as in a text that was cut off, has its rows all the same.
     """
     if name not in ROWS:
         return False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
-    "BLOCK", "DEPTH", "ENTRIES", "FILE", "GIVENS", "LINES", "MACROS", "MACRO_DEPTH", "MATHS", "SHORTEST", "SLASHES", "TERMS",
-    "TOKENS",
+    "BLOCK", "DEPTH", "ENTRIES", "FILE", "GIVENS", "LINES", "MACROS", "MACRO_DEPTH", "MATHS", "SHORTEST", "SLASHES",
+    "TERMS", "TOKENS",
 ]  # fmt: skip
 
 FILE: Final = 32 * 2**20  # bytes of a file

@@ -1,7 +1,7 @@
 """Names: letters, words and accents with their subscripts and superscripts.
 
-Promises: the rules of `decisions` say what a script means; one that has two meanings (x^T, x^i) is unreadable. The first
-reading takes every subscript for an index and notes it as evidence.
+Promises: the rules of `decisions` say what a script means; one that has two meanings (x^T, x^i) is unreadable. The
+first reading takes every subscript for an index and notes it as evidence.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class NameReader(Cursor):
         return token.kind in {"letter", "word", "operator"} or (token.kind == "command" and token.text[1:] in ACCENTS)
 
     def name(self, *, target: bool = False) -> Node:
-        """A name with its scripts: a Name, a Power of one, or an Indicator. `target`: σ² is a name here, come what may."""
+        """A name with its scripts: a Name, a Power of one, or an Indicator. `target`: σ² is a name in any case."""
         start = self.at
         base = self.bare_name()
         return self.remember(self.with_scripts(base, start, target=target), start)
@@ -61,7 +61,7 @@ class NameReader(Cursor):
             return self.accented(ACCENTS[token.text[1:]])
         if self.sees("{"):
             return self.braced_name()
-        self.fail(f"a name was expected, {self.found()}")
+        raise self.misread(f"a name was expected, {self.found()}")
 
     def letter(self) -> Name:
         token = self.look()
@@ -210,7 +210,7 @@ class NameReader(Cursor):
             with self.within(start + 1, end - 1), self.deeper():
                 scripts.raised_indices.append(self.expression())
         else:
-            self.check_exponent(start, end)
+            self.check_exponent(start, end, of_name=key != ("e", ""))
             with self.within(start, end), self.deeper():
                 scripts.exponent = self.expression()
         self.at = after
@@ -229,18 +229,25 @@ class NameReader(Cursor):
         simple = all(token.kind in {"letter", "digit"} or token.text == "+" for token in inside)
         return simple and len(inside) < 5 and sum(token.kind == "letter" for token in inside) < 2
 
-    def check_exponent(self, start: int, end: int) -> None:
+    def check_exponent(self, start: int, end: int, *, of_name: bool) -> None:
+        """Refuses what is no exponent: a transpose, a word or an index on a name."""
         only = self.tokens[start] if end == start + 1 else None
+        if of_name and any(token.kind in {"word", "prose", "operator"} for token in self.tokens[start:end]):
+            self.fail("a word as a superscript has no one meaning; write it as a subscript", start)
         if only is None:
-            if any(token.kind in {"word", "prose"} for token in self.tokens[start:end]):
-                self.fail("a word as a superscript has no one meaning; write it as a subscript", start)
             return
         if only.text in _TRANSPOSED:
             self.fail("a transpose is not read; write the elements, with indices", start)
-        if only.kind in {"word", "prose", "operator"}:
-            self.fail("a word as a superscript has no one meaning; write it as a subscript", start)
-        if only.kind == "letter" and only.text in self.decisions.indices and not self.decisions.first_reading:
-            self.fail(f"a superscript {only.text} may be an index or a power: write x_{only.text} or x^{{({only.text})}}", start)
+        if (
+            of_name
+            and only.kind == "letter"
+            and only.text in self.decisions.indices
+            and not self.decisions.first_reading
+        ):
+            self.fail(
+                f"a superscript {only.text} may be an index or a power: write x_{only.text} or x^{{({only.text})}}",
+                start,
+            )
 
     def subscript(self, scripts: _Scripts, key: Key, place: int) -> None:
         if scripts.label or scripts.indices:
@@ -301,7 +308,9 @@ class NameReader(Cursor):
                 continue
             if token.kind == "digit" and found and found[-1].text.isdecimal() and found[-1].end == token.start:
                 found[-1] = Token("digit", found[-1].text + token.text, found[-1].start, token.end)
-            elif token.kind in {"letter", "digit", "word", "operator"} or (token.kind == "prose" and token.text.isalpha()):
+            elif token.kind in {"letter", "digit", "word", "operator"} or (
+                token.kind == "prose" and token.text.isalpha()
+            ):
                 found.append(token)
             else:
                 return None

@@ -20,7 +20,9 @@ from derive.read.source import Trail
 __all__ = ["Cells", "markdown_cells"]
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}:,]|[^\s\[\]{}:,"]++', re.DOTALL)
-_ESCAPE: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
+_ESCAPE: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.DOTALL
+)
 _SIMPLE: Final = {"\\\\": "\\", "\\n": "\n", '\\"': '"', "\\t": "\t"}
 _BETWEEN: Final = "\n\n"
 
@@ -71,7 +73,9 @@ def _check(raw: str, name: str) -> None:
     except RecursionError:
         raise FileError(f"{name} is nested too deeply for a notebook. Save it again with Jupyter.") from None
     except ValueError as error:
-        raise FileError(f"{name} is not a notebook: its JSON is broken ({error}). Save it again with Jupyter.") from None
+        raise FileError(
+            f"{name} is not a notebook: its JSON is broken ({error}). Save it again with Jupyter."
+        ) from None
     if not isinstance(found, dict) or not ("cells" in found or "worksheets" in found):
         raise FileError(f"{name} is not a notebook: it has no cells. Give an .ipynb file, or rename it to .txt.")
 
@@ -81,21 +85,21 @@ def _cells(raw: str, name: str) -> Iterator[_Cell]:
     for count, found in enumerate(_TOKEN.finditer(raw)):
         if count > ENTRIES:
             raise FileError(f"{name} has more than {ENTRIES} entries. Clear its outputs.")
-        token, top = found[0], frames[-1] if frames else None
-        if token in {"{", "["}:
-            frames.append(_opened(token, frames))
-        elif token in {"}", "]"}:
+        mark, top = found[0], frames[-1] if frames else None
+        if mark in {"{", "["}:
+            frames.append(_opened(mark, frames))
+        elif mark in {"}", "]"}:
             closed = frames.pop()
             if closed.cell and closed.cell.kind == "markdown":
                 yield closed.cell
-        elif top and token in {",", ":"}:
-            top.expects_key = token == ","
-        elif top and token[0] == '"':
+        elif top and mark in {",", ":"}:
+            top.expects_key = mark == ","
+        elif top and mark[0] == '"':
             _string(raw, found.span(), top)
 
 
-def _opened(token: str, frames: list[_Frame]) -> _Frame:
-    if token == "[":
+def _opened(mark: str, frames: list[_Frame]) -> _Frame:
+    if mark == "[":
         top = frames[-1] if frames else None
         return _Frame(is_object=False, source=top.cell if top and top.key == "source" else None)
     among_cells = len(frames) > 1 and not frames[-1].is_object and frames[-2].key == "cells"

@@ -181,7 +181,7 @@ def _read(raw: str, kind: str, name: str, given: Iterable[str]) -> Document:
     reading.blocks(prepared.blocks, macros)
     givens = [_Reading(source) for _ in prepared.givens]
     for one, place in zip(givens, prepared.givens, strict=True):
-        one.blocks([Block(*_undollared(source.text, place), True, place.start, place.end)], macros)
+        one.blocks([Block(*_undollared(source.text, place), *place)], macros)
     givens += [_stated(text) for text in given]
     decisions = reading.decided(givens)
     stated = [item for one in givens for item in one.items(decisions) if not isinstance(item, Notation)]
@@ -201,7 +201,7 @@ def _stated(text: str) -> _Reading:
     source = Source("--given", text, text)
     reading = _Reading(source)
     span = _undollared(text, GivenText(0, len(text)))
-    reading.blocks([Block(*span, True, *span)], {})
+    reading.blocks([Block(*span, *span)], {})
     return reading
 
 
@@ -328,16 +328,15 @@ class _Reading:
             return [(start, Notation(place, f"{side.latex} {statement.remark}", "a shape or a set"))]
         if not side.error and isinstance(side.tree, Name | Power):
             return []
-        if isinstance(side.error, LaidOut) or has_matrix(side.tokens):
-            return [(start, Notation(place, side.latex, "a matrix or a list of entries"))]
-        if is_ellipsis(side.tokens):
-            return [(start, Notation(place, side.latex, "an ellipsis"))]
-        if side.error is not None:
+        why = _why_no_equation(side)
+        if not why and side.error is not None:
             return [(start, self.unreadable(side.error, side.latex))]
-        return [(start, Notation(place, side.latex, "an expression without a relation"))]
+        return [(start, Notation(place, side.latex, why or "an expression without a relation"))]
 
     def unreadable(self, error: Misread, latex: str) -> Unreadable:
-        return Unreadable(self.source.place(error.offset), latex[:_SHOWN], error.message, self.source.caret(error.offset))
+        return Unreadable(
+            self.source.place(error.offset), latex[:_SHOWN], error.message, self.source.caret(error.offset)
+        )
 
     def link(self, statement: Statement, sides: list[_Side], place: int, chain: int) -> tuple[int, Item]:
         relation, left, right = statement.relations[place], sides[place], sides[place + 1]
@@ -352,10 +351,10 @@ class _Reading:
             return start, self.unreadable(failed.error, latex)
         if relation.text in ORDERS:
             return start, Notation(self.source.place(start), latex, f"{relation.text} states no equality")
-        return start, self.equation(statement, left, right, place, chain, latex)
+        return start, self.equation(statement, (left, right), place, chain)
 
-    def equation(self, statement: Statement, left: _Side, right: _Side, place: int, chain: int, latex: str) -> Item:
-        relation = statement.relations[place]
+    def equation(self, statement: Statement, sides: tuple[_Side, _Side], place: int, chain: int) -> Item:
+        relation, (left, right) = statement.relations[place], sides
         assert left.tree is not None  # noqa: S101 - a side has a tree or an error
         assert right.tree is not None  # noqa: S101
         return Equation(
@@ -363,7 +362,7 @@ class _Reading:
             right=right.tree,
             relation=relation.text,
             place=self.source.place(left.tokens[0].start if place == 0 else relation.start),
-            latex=latex,
+            latex=f"{left.latex} {_written(relation)} {right.latex}",
             left_latex=left.latex,
             right_latex=right.latex,
             chain=chain,
@@ -374,6 +373,12 @@ class _Reading:
             remark=statement.remark,
             spans=Spans(self.source, [*left.spans, *right.spans]),
         )
+
+
+def _why_no_equation(side: _Side) -> str:
+    if isinstance(side.error, LaidOut) or has_matrix(side.tokens):
+        return "a matrix or a list of entries"
+    return "an ellipsis" if is_ellipsis(side.tokens) else ""
 
 
 def _written(relation: Token) -> str:

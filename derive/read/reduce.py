@@ -1,12 +1,13 @@
 r"""Tokens → fewer kinds of tokens: what only looks different is made the same, what only shows is left out.
 
-Promises: what is left out has no meaning (spaces, sizes, colours, labels, fonts), and the tokens that remain stand where
-they stood. After it, \left( and \bigl( are (, \dfrac is \frac, {\rm d} is an upright d, and \text{if} is prose.
+Promises: what is left out has no meaning (spaces, sizes, colours, labels, fonts), and the tokens that remain stand
+where they stood. After it, \left( and \bigl( are (, \dfrac is \frac, {\rm d} is an upright d, and \text{if} is prose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 from derive.read.commands import (
@@ -236,9 +237,8 @@ class _Reducer:
     def has_spaces(self, start: int, end: int) -> bool:
         """Whether there is white space inside a word: letters that don't touch."""
         inside = self.tokens[start:end]
-        return any(
-            first.end < second.start and first.kind != "command" for first, second in zip(inside, inside[1:], strict=False)
-        ) or any(token.kind == "space" for token in inside)
+        apart = any(first.end < second.start and first.kind != "command" for first, second in pairwise(inside))
+        return apart or any(token.kind == "space" for token in inside)
 
     def plain(self, start: int, end: int) -> str:
         """The words of a stretch of prose, with single spaces."""
@@ -296,7 +296,9 @@ class _Reducer:
             self.keep(token)
 
     def negated(self, _name: str, token: Token) -> None:
-        sign = self.mark(1) or MARKS.get(self.tokens[self.at + 1].text[1:] if self.at + 1 < len(self.tokens) else "", "")
+        sign = self.mark(1) or MARKS.get(
+            self.tokens[self.at + 1].text[1:] if self.at + 1 < len(self.tokens) else "", ""
+        )
         if sign == "=":
             self.become("mark", "≠", token, self.at + 2)
         else:

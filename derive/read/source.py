@@ -1,7 +1,7 @@
-"""Text that remembers where it came from, through the JSON of a notebook and through repairs.
+r"""Text that remembers where it came from, through the JSON of a notebook and through repairs.
 
 Promises: every offset into the text that is read has a line and a column in the file as it is on disk, both counted
-from 1, columns in characters. `\\n`, `\\r\\n` and `\\r` end a line, and nothing else does.
+from 1, columns in characters. `\n`, `\r\n` and `\r` end a line, and nothing else does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import unicodedata
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain

@@ -7,8 +7,9 @@ makes the sum unreadable.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from typing import Any, Final, cast
 
 from derive.notation.syntax import Name, Node, Number, Summation, is_node, walk
 from derive.read.build import body, minus
@@ -114,7 +115,7 @@ class SumReader(NameReader):
     def one_limit(self, start: int, end: int, limits: list[_Limit], waiting: list[_Limit]) -> None:
         if start == end:
             self.fail("an index was expected under this Σ", start)
-        sides, relations = split_relations([*self.tokens[start:end]])
+        _, relations = split_relations([*self.tokens[start:end]])
         signs = [relation.text for relation in relations]
         middle = next((place for place in range(start, end) if self.tokens[place][:2] == ("mark", "∈")), None)
         if not signs and middle is None:
@@ -126,7 +127,7 @@ class SumReader(NameReader):
             self.set_within(limit, middle + 1, end)
         elif signs in (["="], ["≠"], ["≤", "≤"]):
             cuts = [start - 1, *(self.tokens.index(relation, start, end) for relation in relations), end]
-            ranges = [(first + 1, last) for first, last in zip(cuts, cuts[1:], strict=False)]
+            ranges = [(first + 1, last) for first, last in pairwise(cuts)]
             self.compared(signs, ranges, limits, waiting)
         else:
             self.fail("i=1, i, j≠i or i∈B was expected under this Σ", start)
@@ -204,13 +205,13 @@ def series(first: Node, following: list[Node], last: Node) -> Summation | None:
     return Summation(index, Number("1"), end, body(inside))
 
 
-def _compare(first: Any, last: Any, ends: set[Node]) -> None:
+def _compare(first: object, last: object, ends: set[Node]) -> None:
     if first == last:
         return
     if first == Number("1") and isinstance(last, Name | Number):
         ends.add(last)
     elif type(first) is type(last) and is_node(first):
-        for name in (one.name for one in fields(first)):
+        for name in (one.name for one in fields(cast("Node", first))):
             _compare(getattr(first, name), getattr(last, name), ends)
     elif isinstance(first, tuple) and isinstance(last, tuple) and len(first) == len(last):
         for one, other in zip(first, last, strict=True):
@@ -219,13 +220,18 @@ def _compare(first: Any, last: Any, ends: set[Node]) -> None:
         ends.update((Number("0"), Number("-")))  # two ends: no series
 
 
-def _replaced(first: Any, last: Any, values: Mapping[Node, Node]) -> Any:
+def _replaced(first: Node, last: Node, values: Mapping[Node, Node]) -> Node:
     """`first`, with a value where it differs from `last`."""
+    return cast("Node", _part(first, last, values))
+
+
+def _part(first: object, last: object, values: Mapping[Node, Node]) -> object:
     if first == last:
         return first
     if first == Number("1") and last in values:
-        return values[last]
-    if isinstance(first, tuple):
-        return tuple(_replaced(one, other, values) for one, other in zip(first, last, strict=True))
-    parts = {one.name: _replaced(getattr(first, one.name), getattr(last, one.name), values) for one in fields(first)}
-    return type(first)(**parts)
+        return values[cast("Node", last)]
+    if isinstance(first, tuple) and isinstance(last, tuple):
+        return tuple(_part(one, other, values) for one, other in zip(first, last, strict=True))
+    node: Any = first
+    parts = {one.name: _part(getattr(node, one.name), getattr(last, one.name), values) for one in fields(node)}
+    return replace(node, **parts)

@@ -18,8 +18,9 @@ __all__ = ["Token", "tokens_of"]
 
 
 class Token(NamedTuple):
-    """`kind` is one of: letter, digit, mark, command, space, row, begin, end, strange; and, after `reduce`: word,
-    operator (an upright word of \\operatorname), prose, wide, indicator, partial (an upright d).
+    r"""A piece of text with a kind: letter, digit, mark, command, space, row, begin, end, combining, strange.
+
+    After `reduce` also: word, operator (a word of \operatorname), prose, wide, indicator, partial (an upright d).
     """
 
     kind: str
