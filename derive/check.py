@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from sympy.core.parameters import distribute
 
@@ -24,8 +24,8 @@ from derive.meaning.forward import Statement
 from derive.meaning.judge import Judgement
 from derive.meaning.repair import repair
 from derive.meaning.truth import Truth
-from derive.notation import Node, Notation, text
-from derive.read import Document, Equation, Unreadable, parse_equation, read_file, read_text
+from derive.notation import Node, Notation, equation_latex, text
+from derive.read import Document, Equation, Unreadable, read_file, read_text
 from derive.read.document import Item
 from derive.report.document import DocumentReport, Entry, Fix
 from derive.report.formula import Formula, example
@@ -46,7 +46,7 @@ def check_file(path: str, givens: Sequence[str] = (), layer: Layer | None = None
             from derive.layers import load
 
             layer = load(sidecar.layer)
-        found = check_document(read_file(path), stated, layer)
+        found = check_document(read_file(path, _stated(stated, layer)), layer)
     except DeriveError as error:
         return DocumentReport(path, error=str(error))
     if sidecar is None:
@@ -56,18 +56,23 @@ def check_file(path: str, givens: Sequence[str] = (), layer: Layer | None = None
 
 
 def check_text(
-    content: str, kind: Kind = "tex", givens: Sequence[str] = (), layer: Layer | None = None
+    content: str, kind: Literal["tex", "md", "ipynb", "txt"] = "tex", givens: Sequence[str] = (), layer: Layer | None = None
 ) -> DocumentReport:
     """The report on a text of the given kind: tex, md, ipynb or txt."""
-    return check_document(read_text(content, kind), givens, layer)
+    return check_document(read_text(content, kind, given=_stated(givens, layer)), layer)
 
 
-def check_document(document: Document, givens: Sequence[str] = (), layer: Layer | None = None) -> DocumentReport:
-    """The report on a document that was read. Raises `DeriveError` for a given that can't be read."""
+def _stated(givens: Sequence[str], layer: Layer | None) -> tuple[str, ...]:
+    """What is stated about a document: the user's givens, then the lines of the layer's forward pass."""
+    lines = () if layer is None else layer.forward
+    return (*givens, *(equation_latex(line.target, line.value) for line in lines))
+
+
+def check_document(document: Document, layer: Layer | None = None) -> DocumentReport:
+    """The report on a document that was read; with a layer, the last of its givens are the layer's lines."""
     end = monotonic() + SECONDS_A_FILE
-    stated = tuple(parse_equation(given) for given in givens)
     with distribute(False):  # noqa: FBT003 -- SymPy's own signature
-        entries = tuple(_Examiner(document, stated, layer, end).entries())
+        entries = tuple(_Examiner(document, layer, end).entries())
     repairs = tuple(
         f"{one.place.line}:{one.place.column}: read {one.written!r} for {one.found!r}" for one in document.repairs
     )
@@ -77,9 +82,9 @@ def check_document(document: Document, givens: Sequence[str] = (), layer: Layer 
 class _Examiner:
     """Goes through a document item by item, with a bound on the time of each and of all."""
 
-    def __init__(self, document: Document, givens: Sequence[Equation], layer: Layer | None, end: float) -> None:
+    def __init__(self, document: Document, layer: Layer | None, end: float) -> None:
         self.document, self.end = document, end
-        self.checker = Checker(document, givens, layer)
+        self.checker = Checker(document, 0 if layer is None else len(layer.forward))
         self._truths: dict[int, Truth] = {}
         self._wrong: dict[int, tuple[Statement, int]] = {}
 

@@ -116,7 +116,7 @@ class Derivation:
     """A layer, derived and judged. Everything is worked out when it is first asked for."""
 
     def __init__(self, layer: Layer, m: int | None = None, *, thorough: bool = False) -> None:
-        if m is not None and not (isinstance(m, int) and 1 <= m <= LARGEST_SIZE):
+        if m is not None and not (m == int(m) and 1 <= m <= LARGEST_SIZE):
             said = f"m = {m} is not a batch size from 1 to {LARGEST_SIZE}."
             raise SizeError(f"{said} Leave m out for the proof of every m.")
         self.layer, self.m, self.thorough = layer, m, thorough

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from derive.layers.layer import Layer
 from derive.meaning.elaborate import TYPICAL_SIZES, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story, tell
 from derive.meaning.judge import Judgement, judge
 from derive.meaning.names import letters, plain, reads
 from derive.meaning.problem import Problem
 from derive.meaning.sizes import Sizes, infer
-from derive.meaning.supply import supplied_by
-from derive.notation.syntax import Addition, Fraction, Name, Node, Partial, Power, Root, walk
+from derive.meaning.supply import in_the_letters_of
+from derive.notation.syntax import Addition, Derivative, Fraction, Name, Node, Partial, Power, Root, Summation, walk
 from derive.read.document import Document, Equation
 
 __all__ = ["Checker", "Outcome"]
@@ -32,13 +31,16 @@ class Outcome:
 
 
 class Checker:
-    """Judges the equations of one document, each against the forward pass and not against earlier claims."""
+    """Judges the equations of one document, each against the forward pass and not against earlier claims.
 
-    def __init__(self, document: Document, givens: Sequence[Equation] = (), layer: Layer | None = None) -> None:
+    The last `supplied` givens of the document are a layer's forward pass, for what the document does not define.
+    """
+
+    def __init__(self, document: Document, supplied: int = 0) -> None:
         self.document = document
         stated = [one for one in document.givens if isinstance(one, Equation)]
-        self.givens = (*stated, *givens)
-        self.layer = layer
+        cut = len(stated) - supplied
+        self.givens, self.supplied = tuple(stated[:cut]), tuple(stated[cut:])
         self._problems: dict[int, Problem] = {}
 
     def outcome(self, key: int, equation: Equation) -> Outcome:
@@ -61,7 +63,7 @@ class Checker:
         """The layer's forward pass and the givens that are no sizes come first, with negative keys; then the equations."""
         after = [Statement(key, one.left, one.right) for key, one in enumerate(self.document.equations)]
         given = [(one.left, one.right) for one in self.givens if not self._joins_sizes(one)]
-        supplied = [] if self.layer is None else supplied_by(self.layer, after)
+        supplied = in_the_letters_of(after, self.supplied)
         before = [*given, *supplied, *roots_of_squares([*given, *((one.left, one.right) for one in after)])]
         return (*(Statement(key - len(before), *sides) for key, sides in enumerate(before)), *after)
 
@@ -91,13 +93,22 @@ class Checker:
                 same[left] = same.get(right, right)
         own = [one for one in self.statements if self._pass_of(one) is forward]
         return Vocabulary(
-            infer((str(one.key), one.left, one.right) for one in own),
+            infer(((str(one.key), one.left, one.right) for one in own), self._bodies.values()),
             frozenset(_added_under_roots(self.statements)),
             self._defined,
             same,
             self._letters(),
             frozenset(self._read - self._defined) & TYPICAL_SIZES,
+            {one.value: one.target for one in self._bodies.values()},
         )
+
+    @cached_property
+    def _bodies(self) -> dict[str, Definition]:
+        """The expressions that are differentiated as such, each under a name that no document has."""
+        nodes = (node for one in self.statements for side in (one.left, one.right) for node in walk(side))
+        found = dict.fromkeys(node.body for node in nodes if isinstance(node, Derivative))
+        named = (_named(number, body) for number, body in enumerate(found))
+        return {one.name: one for one in named}
 
     @cached_property
     def _read(self) -> set[str]:
@@ -140,7 +151,7 @@ class Checker:
     def _problem(self, forward: Forward) -> Problem:
         if forward.start not in self._problems:
             words = self._vocabulary(forward)
-            self._problems[forward.start] = Problem(self.story, forward, words, self.mentioned)
+            self._problems[forward.start] = Problem(self.story, forward, words, self.mentioned, self._bodies)
         return self._problems[forward.start]
 
     def _needed(self, statement: Statement) -> set[str]:
@@ -151,6 +162,15 @@ class Checker:
     @cached_property
     def _defined(self) -> frozenset[str]:
         return frozenset(one.name for one in self.story.defining.values())
+
+
+def _named(number: int, body: Node) -> Definition:
+    """An expression under a name of its own, at the index letters that are free in it."""
+    bound = {node.index.base for node in walk(body) if isinstance(node, Summation) and node.index is not None}
+    used = (index.base for node in walk(body) if isinstance(node, Name) for index in node.indices if isinstance(index, Name))
+    free = tuple(dict.fromkeys(letter for letter in used if letter not in bound))
+    target = Name(f"[{number}]", indices=tuple(map(Name, free)))
+    return Definition(-1, plain(target), free, target, body)
 
 
 def roots_of_squares(sides: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:

@@ -45,7 +45,8 @@ class Vocabulary:
     """The names of a document: which are tensors of what shape, which are sizes, which are positive.
 
     `same` says which sizes are one (from a given N = m); `letters` holds the index letters a name usually has;
-    `letters_for_sizes` are the undefined letters that usually stand for a size.
+    `letters_for_sizes` are the undefined letters that usually stand for a size; `bodies` names the expressions that are
+    differentiated as such.
     """
 
     sizes: Sizes
@@ -54,6 +55,7 @@ class Vocabulary:
     same: dict[str, str] = field(default_factory=dict)
     letters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     letters_for_sizes: frozenset[str] = frozenset()
+    bodies: Mapping[Node, Name] = field(default_factory=dict)
 
     def size(self, name: str) -> Expr:
         """A size by name, or by its digits."""
@@ -148,8 +150,8 @@ class Elaborator:
                 return delta if relation == "=" else 1 - delta
             case Call():
                 return self._call(tree, bound)
-            case Derivative():
-                raise Meaningless("a derivative of an expression; give the expression a name")
+            case Derivative(body, bottom):
+                return self.derivative(self.quantity(self.words.bodies[body], bound), self.quantity(bottom, bound))
         raise Meaningless(f"{type(tree).__name__} has no meaning here")
 
     def _inverse(self, bottom: Expr) -> Expr:

@@ -19,6 +19,7 @@ from derive.meaning.elaborate import Meaningless, Vocabulary, typical_size
 from derive.meaning.forward import Statement
 from derive.meaning.names import names_in, plain
 from derive.meaning.problem import LOCAL, TOTAL, Meaning, Pair, Problem, name_of
+from derive.notation.syntax import Partial, walk
 
 __all__ = ["Judgement", "judge"]
 
@@ -71,13 +72,28 @@ class _Attempt:
 
 def judge(statement: Statement, problem: Problem) -> Judgement:
     """The verdict on `statement` under a forward pass. Never raises for an equation that was read."""
+    problem, told = _with_one_loss(statement, problem)
     attempts = []
     for attempt in _attempts(statement, problem):
+        if told:
+            attempt = replace(attempt, assumed=(*attempt.assumed, *told))  # noqa: PLW2901 -- the same attempt, told whole
         attempts.append(attempt)
         proof = attempt.proof()
         if proof is not None:
             return proof
     return _unless_unknown(statement, problem, _fairest(attempts).refutation())
+
+
+def _with_one_loss(statement: Statement, problem: Problem) -> tuple[Problem, tuple[str, ...]]:
+    """Two losses in one equation are taken for one: l and f, where l = f(y) was said in words."""
+    nodes = (node for side in (statement.left, statement.right) for node in walk(side) if isinstance(node, Partial))
+    found = [plain(node.top) for node in nodes if plain(node.top) in problem.story.losses]
+    first, *others = dict.fromkeys(problem.story.same_loss.get(one, one) for one in found) or [""]
+    if not others:
+        return problem, ()
+    same = {**problem.story.same_loss, **dict.fromkeys(others, first)}
+    told = tuple(f"{one} is the loss {first}" for one in others)
+    return replace(problem, story=replace(problem.story, same_loss=same)), told
 
 
 def _attempts(statement: Statement, problem: Problem) -> Iterator[_Attempt]:

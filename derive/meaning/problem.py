@@ -18,7 +18,7 @@ from derive.kernel.language import is_index, quantities
 from derive.meaning.elaborate import Elaborator, Meaningless, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story
 from derive.meaning.names import plain
-from derive.notation.syntax import Name, Node, Partial, walk
+from derive.notation.syntax import Derivative, Name, Node, Partial, walk
 
 __all__ = ["LOCAL", "TOTAL", "Meaning", "Problem"]
 
@@ -40,12 +40,17 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Problem:
-    """A forward pass with its vocabulary. `mentioned` are the quantities that some loss is differentiated by."""
+    """A forward pass with its vocabulary.
+
+    `mentioned` are the quantities that some loss is differentiated by, `bodies` the expressions that are differentiated
+    as such, under names of their own.
+    """
 
     story: Story
     forward: Forward
     words: Vocabulary
     mentioned: frozenset[str]
+    bodies: Mapping[str, Definition]
 
     # --- the graph of names --------------------------------------------------------------------------------------
 
@@ -76,8 +81,10 @@ class Problem:
 
     def pairs(self, *trees: Node) -> list[Pair]:
         """The derivatives in `trees` that can be read in two ways, each once."""
-        found = ((plain(n.top), plain(n.bottom)) for tree in trees for n in walk(tree) if isinstance(n, Partial))
-        return [pair for pair in dict.fromkeys(found) if self.ambiguous(*pair)]
+        nodes = [node for tree in trees for node in walk(tree)]
+        found = ((plain(n.top), plain(n.bottom)) for n in nodes if isinstance(n, Partial))
+        named = ((plain(self.words.bodies[n.body]), plain(n.bottom)) for n in nodes if isinstance(n, Derivative))
+        return [*(pair for pair in dict.fromkeys(found) if self.ambiguous(*pair)), *dict.fromkeys(named)]
 
     # --- to SymPy ------------------------------------------------------------------------------------------------
 
@@ -115,6 +122,9 @@ class Problem:
         above, below = name_of(top), name_of(bottom)
         if self.is_loss(above):
             return self._adjoint(self.story.same_loss.get(above, above), bottom)
+        if above in self.bodies:
+            local = readings.get((above, below), TOTAL) == LOCAL
+            return partial(top, bottom, set(self.forward.intermediates) if local else ())
         if above not in self.definitions:
             if above == below:
                 return partial(top, bottom)
@@ -203,7 +213,8 @@ class Problem:
 
     @cached_property
     def _tried(self) -> dict[str, tuple[Expr, Expr] | str]:
-        return {name: self._value(one) for name, one in self.definitions.items() if not self.is_loss(name)}
+        every = {**self.definitions, **self.bodies}
+        return {name: self._value(one) for name, one in every.items() if not self.is_loss(name)}
 
     def _value(self, one: Definition) -> tuple[Expr, Expr] | str:
         elaborator = self._elaborator({}, frozenset(one.letters))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from derive.meaning.forward import Definition
 from derive.meaning.names import plain, whole_number
 from derive.notation.syntax import Addition, Derivative, Indicator, Minus, Name, Node, Number, Partial, Summation
 
@@ -127,9 +128,12 @@ def size_of_range(tree: Summation) -> str | None:
     return None
 
 
-def infer(equations: Iterable[tuple[str, Node, Node]]) -> Sizes:
-    """The sizes of a document from its equations: (an identifier, left, right)."""
+def infer(equations: Iterable[tuple[str, Node, Node]], bodies: Iterable[Definition] = ()) -> Sizes:
+    """The sizes of a document from its equations, (an identifier, left, right), and from expressions with a name."""
     found = Sizes()
+    for one in bodies:
+        found.see(one.target, {}, one.name)
+        found.see(one.value, {}, one.name)
     for key, left, right in equations:
         found.see(left, {}, key)
         found.see(right, {}, key)

@@ -10,25 +10,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from derive.layers.layer import Layer
 from derive.meaning.forward import Statement
 from derive.meaning.names import plain
-from derive.notation import tree
 from derive.notation.syntax import Name, Node, Partial, is_node, walk
+from derive.read.document import Equation
 
-__all__ = ["supplied_by"]
+__all__ = ["in_the_letters_of"]
 
 
-def supplied_by(layer: Layer, statements: Sequence[Statement]) -> list[tuple[Node, Node]]:
-    """The lines of the layer's forward pass that the document does not have, as (left, right)."""
+def in_the_letters_of(statements: Sequence[Statement], lines: Sequence[Equation]) -> list[tuple[Node, Node]]:
+    """The lines that the document does not have, as (left, right)."""
     used = list(_names(statements))
     defined = {plain(one.left) for one in statements if isinstance(one.left, Name)}
-    lines = []
-    for line in layer.forward:
-        left, right = (_renamed(tree(side), used) for side in (line.target, line.value))
-        if isinstance(left, Name) and plain(left) not in defined:
-            lines.append((left, right))
-    return lines
+    found = ((_renamed(line.left, used), _renamed(line.right, used)) for line in lines)
+    return [(left, right) for left, right in found if isinstance(left, Name) and plain(left) not in defined]
 
 
 def _names(statements: Iterable[Statement]) -> Iterable[Name]:

@@ -163,8 +163,7 @@ class _Scanner:
         elif group == "tag":
             self.at = self.find(f"</{found['tagname']}>", self.at)
         else:
-            end = self.find_ticks(found[0])
-            self.at = end if end is not None else self.at
+            self.at = self.find_ticks(found[0]) or self.at
 
     def find_ticks(self, ticks: str) -> int | None:
         """Behind the backticks that close these; None if there are none in the paragraph."""
