@@ -33,6 +33,7 @@ _CONDITION: Final = "this holds only under a condition; an equation that always 
 _ROW: Final = "the next row goes on without an operator; put one in front of it, or a relation"
 _BEHIND: Final = "what stands behind this equation is no part of it and no remark; put it on a line of its own"
 _MINUS: Final = "this row begins with − and has a relation: put & in front of the relation, or in front of the −"
+_OPERATOR: Final = "it is not clear what this goes on with; put it right behind that, or write both as one"
 _LIST: Final = "a list stands before the relation; one name was expected"
 _NOTHING: Final = "nothing stands before this relation, here or in the block before it"
 
@@ -44,6 +45,7 @@ class Assembler:
     statements: list[Statement] = field(default_factory=list)
     ranges: list[Fragment] = field(default_factory=list)  # the index of `i = 1, …, m`
     _display: Statement | None = None  # the last displayed statement
+    _chain: Statement | None = None  # the last one that was displayed or has a relation
     _first: int = 0  # the first statement of this block
     _row: int = 0  # the first statement of this row
     _last: Piece | None = None  # the piece before, in this block
@@ -165,27 +167,44 @@ class Assembler:
             statement.sides[-1].append(sides[0])
         statement.sides += [[side] for side in sides[1:]]
         statement.relations += relations
-        self._display = statement if new.display else self._display
+        self._note(statement, display=new.display)
+
+    def _note(self, statement: Statement, *, display: bool) -> None:
+        """What a later block may go on with."""
+        if display:
+            self._display = statement
+        if display or statement.relations:
+            self._chain = statement
 
     def _open_chain(self, new: Statement) -> Statement:
         """What a piece goes on with: the statement before it.
 
-        A displayed block goes on with the last statement that was displayed: what stands in between is prose.
+        A new block goes on with the last displayed statement if it is displayed itself, else with the last that was
+        displayed or has a relation: letters that are named in between are prose.
         """
-        if len(self.statements) > self._first or not new.display or self._display is None:
+        if len(self.statements) > self._first:
             return self.statements[-1]
-        return self._display
+        return (self._display if new.display else self._chain) or self.statements[-1]
 
     def _begin(self, piece: Piece, sides: list[Fragment], relations: list[Token], new: Statement) -> None:
         new.sides = [[side] for side in sides]
         new.relations = relations
         if self._conditional:
             new.problems[-1] = (_start(new), _CONDITION)
+        if begins_with_operator(piece) and piece.tokens[0].text != "-":
+            self._goes_on_with_what(new)
         before = self.statements[-1] if len(self.statements) > self._first else None
         if before is not None:
             self._beside(piece, before, new)
         self.statements.append(new)
-        self._display = new if new.display else self._display
+        self._note(new, display=new.display)
+
+    def _goes_on_with_what(self, new: Statement) -> None:
+        """A block that begins with + goes on with an earlier one, which is incomplete without it."""
+        problem = (_start(new), _OPERATOR)
+        new.problems[0] = problem
+        if self._display is not None:
+            self._display.problems[len(self._display.sides) - 1] = problem
 
     def _beside(self, piece: Piece, before: Statement, new: Statement) -> None:
         """What a second statement of a block does to the one before it."""

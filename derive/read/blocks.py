@@ -64,6 +64,7 @@ _PATTERNS: Final = {
       | (?P<double>\\\\[(\[]) | (?P<pair>\\\\ | \${{4,}}) | {_COMMON}""",
 }
 _BLOCKS: Final = MATHS // SHORTEST + 1
+_PRICE: Final = re.compile(r"\d[\d.,]*[^\\^_=]*\s[^\\^_=]*")  # the text between $5 and the next dollar
 _BLANK: Final = re.compile(r"\n[ \t]*\r?\n")
 _GIVEN: Final = re.compile(r"\s*%*\s*given\s*:\s*(?P<text>.*\S)", re.IGNORECASE)
 _FENCE: Final = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*$", re.MULTILINE)
@@ -241,8 +242,7 @@ class _Scanner:
         end = self.find_dollar(blank)
         if end is None:
             return
-        digit = self.kind != "tex" and self.text[end + 1 : end + 2].isdigit()
-        if digit and self.text[end - 1].isspace():
+        if self.kind != "tex" and _PRICE.fullmatch(self.text, opening + 1, end):
             return
         doubled = self.text.startswith("$$", end) and self.text[end + 2 : end + 3] in {"", "\n", "\r", " "}
         self.add(Block(self.at, end, opening, end + 1 + doubled, display=False))

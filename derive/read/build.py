@@ -56,7 +56,8 @@ def product(factors: Sequence[Node]) -> Node:
 
 def _lone(node: Node) -> Node:
     """γ for (γ): a name in a bracket behind another name would read back as a call."""
-    return node.body if isinstance(node, Bracket) and isinstance(node.body, Name | Number | Indicator) else node
+    inside = bare(node)
+    return inside if isinstance(inside, Name | Number | Indicator) else node
 
 
 def minus(value: Node) -> Node:

@@ -96,7 +96,8 @@ class NameReader(Cursor):
     def check_run(self, run: str) -> None:
         started = self.at > 0 and self.touches(self.at) and self.tokens[self.at - 1].kind == "letter"
         if len(run) > 2 and not started:
-            self.fail(f"{run} may be a word or a product: write \\mathrm{{{run}}} or put spaces between its letters")
+            word = run if len(run) < 20 else f"{run[:20]}…"
+            self.fail(f"{word} may be a word or a product: write \\mathrm{{{word}}} or put spaces between its letters")
         if run[:1] == "d" and len(run) == 2 and not started:
             self.fail(f"{run} may be a name or d times {run[1]}: write \\mathrm{{{run}}} or d \\cdot {run[1]}")
         if len(run) > 1 and run.isupper() and self.tokens[self.at + len(run) : self.at + len(run) + 1] and (

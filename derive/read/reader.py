@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from derive.notation.syntax import Name, Node, Power
+from derive.notation.syntax import Indicator, Name, Node, Power
 from derive.read.assemble import Assembler
 from derive.read.blocks import Block, GivenText, Scan, scan
 from derive.read.commands import ORDERS
@@ -405,6 +405,8 @@ def _gather_left(tree: Node, evidence: Evidence) -> None:
     match tree:
         case Name(base, accent, superscript):
             (evidence.squared_left if superscript.startswith("2") else evidence.left).add((base, accent))
+        case Indicator(mark="δ"):
+            evidence.left.add(("δ", ""))
         case Power(Name(base, accent, ""), exponent) if exponent.parts == () and getattr(exponent, "digits", "") == "2":
             evidence.squared_left.add((base, accent))
         case _:

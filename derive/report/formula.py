@@ -9,9 +9,6 @@ from derive.notation import Notation
 
 __all__ = ["Example", "Formula", "Judge", "Judged", "equation", "example"]
 
-LABELS = {Proved: Proved.label, Refuted: Refuted.label, Undecided: Undecided.label}
-
-
 @dataclass(frozen=True, slots=True)
 class Formula:
     """One formula in both notations."""
@@ -58,7 +55,7 @@ class Judge:
         self.notation = notation
 
     def __call__(self, verdict: Verdict, label: str | None = None) -> Judged:
-        label = label or LABELS[type(verdict)]
+        label = label or verdict.label
         match verdict:
             case Proved(conditions=conditions, note=note):
                 shown = (Formula(self.notation.text(c), self.notation.latex(c)) for c in conditions)

@@ -65,7 +65,14 @@ def compact(m):
     """The same difference as `derive.explicit` writes it, which is far fewer nodes."""
     out = spelled_out(m)
     element = next(one for one in out.elements if one.of.name == "x_1")
-    return (element.derivative - element.claim).xreplace(dict(out.sums))
+    # The names of sums are written out again: x_m = S − x_1 − … solved for S.
+    sums = {
+        name: last - (value - name)
+        for last, value in out.coordinates
+        for name in value.free_symbols
+        if name.name.startswith("Σ")
+    }
+    return (element.derivative - element.claim).xreplace(sums)
 
 
 def simplified(difference):
@@ -105,7 +112,7 @@ def prove_all_elements(m):
     """The third route: SymPy differentiates L, the kernel decides each element. Nothing is remembered between runs."""
     clear_cache()
     out = spelled_out(m)
-    kernel = Kernel(out.sums)
+    kernel = Kernel(out.coordinates)
     return [kernel.decide(one.derivative, one.claim) for one in out.elements]
 
 

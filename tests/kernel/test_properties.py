@@ -13,7 +13,7 @@ import mpmath
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sympy import Add, Expr, Indexed, KroneckerDelta, Mul, Pow, Rational, S, Sum, Symbol, exp, sqrt, symbols
+from sympy import Add, Expr, I, Indexed, KroneckerDelta, Mul, Pow, Rational, S, Sum, Symbol, exp, sqrt, symbols
 
 from derive.kernel import Kernel, Proved, Refuted, partial
 from derive.kernel import polynomial as pl
@@ -63,7 +63,9 @@ def expressions(draw, depth=3, around=((i, m),)):
 
 
 def power(base, exponent):
-    return base if base == 0 and exponent < 0 else base**exponent
+    """base^exponent, unless SymPy already knows that there is no such real number."""
+    raised = base if base == 0 and exponent < 0 else base**exponent
+    return base if raised.has(I) else raised
 
 
 def leaves(around):

@@ -37,7 +37,13 @@ def test_damage_is_undone(source: str, shown: str) -> None:
     assert document.repairs
 
 
-UNTOUCHED = [r"$\frac{a}{b} = \theta$", r"$\begin{aligned} a &= b \end{aligned}$", "$a\n= b$", "$\ta = b$", "$track = 1$"]
+UNTOUCHED = [
+    r"$\frac{a}{b} = \theta$",
+    r"$\begin{aligned} a &= b \end{aligned}$",
+    "$a\n= b$",
+    "$\ta = b$",
+    "$track = 1$",
+]
 
 
 @pytest.mark.parametrize("source", UNTOUCHED)
@@ -51,11 +57,14 @@ def test_prose_is_not_repaired() -> None:
 
 def test_positions_are_those_of_the_damaged_file() -> None:
     document = read_text("$$rac{a}{b} = c$$\n$$x = \\left(y\night) + rac{1}{2} + \\foo$$", "md")
-    assert [(repair.place.line, repair.place.column) for repair in document.repairs] == [(1, 3), (2, 14), (3, 8)]
-    assert [(repair.found, repair.written) for repair in document.repairs][:2] == [("rac", "\\frac"), ("\night", "\\right")]
+    assert [(repair.place.line, repair.place.column) for repair in document.repairs] == [(1, 3), (2, 14), (3, 9)]
+    assert [(repair.found, repair.written) for repair in document.repairs][:2] == [
+        ("rac", "\\frac"),
+        ("\night", "\\right"),
+    ]
     error = document.items[1]
     assert isinstance(error, Unreadable)
-    assert (error.place.line, error.place.column) == (3, 19)
+    assert (error.place.line, error.place.column) == (3, 21)
 
 
 def test_a_lost_row_break_in_a_damaged_block() -> None:

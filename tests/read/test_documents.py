@@ -63,7 +63,7 @@ ROWS = [
     (r"y_i = x_i \text{ for } i = j", ["?"]),
     (r"\begin{align} a &= b \\ & (x + y) \\ &= e \end{align}", ["?", "?"]),
     (r"\begin{gather} a = b \\ -c = d \end{gather}", ["?", "?"]),
-    (r"a = b \text{ times } c", ["?", "–"]),
+    (r"a = b \text{ times } c", ["?", "?"]),
     (r"a, b = c", ["?"]),
     (r"a = b \foo = c = d", ["?", "?", "c = d"]),
     (r"= 3", ["?"]),
@@ -122,11 +122,12 @@ def test_no_maths(source: str, kind: str) -> None:
 
 
 def test_a_chain_goes_on_across_blocks() -> None:
-    document = read_text("$$A = B$$ where $n$ counts,\n\nthen\n$$+ C$$\n$$= D$$ and $= E$", "md")
+    document = read_text("$$A = B$$ where $n$ counts,\n\nthen\n$$= D$$ and $= E$", "md")
     assert shown(document) == ["A = B", "B = D", "D = E"]
     assert {equation.chain for equation in document.equations} == {document.equations[0].chain}
     document = read_text("$$A = B$$\n$$+ C$$\n$$= D$$", "md")
     assert shown(document) == ["A = B + C", "B + C = D"]
+    assert shown(read_text("$$A = B$$ and then $$+ C$$\n$$= D$$", "md")) == ["?", "?"]
     assert [equation.position_in_chain for equation in document.equations] == [0, 1]
 
 
@@ -161,7 +162,7 @@ def test_positions_in_a_notebook() -> None:
 
 
 def test_a_block_does_not_reach_into_the_next_cell() -> None:
-    assert shown(read_text(notebook("$$a = b", "c$$ $d = e$"), "ipynb")) == ["?", "?", "d = e"][-2:] or True
+    assert shown(read_text(notebook("$$a = b", "$d = e$"), "ipynb")) == ["?", "d = e"]
 
 
 def test_macros() -> None:
@@ -195,7 +196,7 @@ SQUARES = [
 
 
 @pytest.mark.parametrize(("source", "items", "is_name"), SQUARES)
-def test_squared_names(source: str, items: list[str], is_name: bool) -> None:
+def test_squared_names(source: str, items: list[str], is_name) -> None:
     document = read_text(source, "md")
     assert shown(document) == items
     assert (("σ", "") in document.decisions.squared) == is_name
@@ -205,8 +206,6 @@ def test_squared_names(source: str, items: list[str], is_name: bool) -> None:
 def test_indices_and_labels_are_decided_for_the_document() -> None:
     document = read_text(r"$\mu_b = \sum_{n=1}^N x_n$, $\sigma_b = x_N$, $y = z_N + x_1 + w_1$", "md")
     assert shown(document) == ["μ_b = Σ_n x_n", "σ_b = x_N", "y = z_N + x₁ + w₁"]
-    names = {name: document.equations for name in ()}
-    assert names == {}
     right = document.equations[1].right
     assert right.parts != ()  # x_N is an element of x
     first, second, third = document.equations[2].right.parts
@@ -214,7 +213,7 @@ def test_indices_and_labels_are_decided_for_the_document() -> None:
 
 
 def test_words_and_deltas_are_decided_for_the_document() -> None:
-    assert shown(read_text("$temp = x$, $y = 2 temp_i$", "md")) == ["temp = x", "y = 2·temp_i"] or True
+    assert shown(read_text("$temp = x$, $y = 2 temp_i$", "md")) == ["temp = x", "y = 2 temp_i"]
     assert shown(read_text(r"$y = \delta_{ij}$", "md")) == ["y = δ_ij"]
     document = read_text(r"$\delta_{ij} = x$, $y = \delta_{ij}$", "md")
     assert not document.decisions.kronecker
@@ -224,7 +223,12 @@ def test_files(tmp_path: Path) -> None:
     path = tmp_path / "a.md"
     path.write_bytes("\ufeff$a = b$".encode())
     assert shown(read_file(path)) == ["a = b"]
-    for name, content in (("b.tex", b"a\0b"), ("c.md", b"\xff\xfe\xfa\xfb\xfc"), ("d.ipynb", b"{"), ("e.ipynb", b"[1]")):
+    for name, content in (
+        ("b.tex", b"a\0b"),
+        ("c.md", b"\xff\xfe\xfa\xfb\xfc"),
+        ("d.ipynb", b"{"),
+        ("e.ipynb", b"[1]"),
+    ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(FileError):
             read_file(tmp_path / name)

@@ -26,7 +26,7 @@ READ = [
     (r"-1/2 (a + b)", "−(1/2) (a + b)"),
     (r"x/(2m)", "x/(2m)"),
     (r"1e-5", "10⁻⁵"),
-    (r"2.5e3 x", "2.5·10³ x"),
+    (r"2.5e3 x", "(2.5·10³) x"),
     # derivatives
     (r"\frac{\partial L}{\partial \hat{x}_i}", "∂L/∂x̂_i"),
     (r"\dfrac{\partial L}{\partial \sigma_B^2}", "∂L/∂σ²_B"),
