@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import combinations
 
 from sympy import Expr, Pow, Rational, Symbol
@@ -75,8 +76,18 @@ class Kernel:
         positive = frozenset((*ask.sizes, *(name_of(leaf) for leaf in ask.leaves if leaf.is_positive)))
         key = frozenset(ask.roots), positive
         if key not in self._scopes:
-            self._scopes[key] = Scope(self._definitions, positive)
+            self._scopes[key] = self._with_roots(Scope(self._definitions, positive), ask)
         return self._scopes[key]
+
+    @staticmethod
+    def _with_roots(scope: Scope, ask: Question) -> Scope:
+        """The scope with the roots of the claim made, simple ones first: what is read first is then of no account."""
+        for base, q in sorted(ask.roots, key=lambda root: len(parts_of(root[0]))):
+            try:
+                scope.power(scope.poly(base), Fraction(1, q))
+            except Unsupported:
+                continue
+        return scope
 
     def _normal(self, ask: Question, side: Expr, opaque: frozenset[str] = frozenset()) -> pl.Poly:
         scope = self._scope(ask)

@@ -185,9 +185,9 @@ class Evaluator:
     def ranges(self, expr: Sum, at: Mapping[Expr, int]) -> list[Mapping[Expr, int]]:
         found: list[Mapping[Expr, int]] = [at]
         for index, low, high in reversed(expr.limits):
-            if low not in {0, 1}:
+            if not isinstance(low, Integer):
                 raise Unsupported(f"a sum that starts at {low}")
-            start = 1 - int(low)  # a sum from 0 to m − 1 runs over the same elements
+            start = int(low == 0)  # a sum from 0 to m − 1 runs over the same elements as one from 1 to m
             found = [
                 {**inner, index: element + start}
                 for inner in found

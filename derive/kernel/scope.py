@@ -37,7 +37,7 @@ from derive.kernel.total import derivative
 
 Env = Mapping[Expr, str]
 Opaque = frozenset[str]
-MAX_EXPONENT, MAX_INDICES, LARGEST_PRIME = 200, 5, 100_000
+MAX_EXPONENT, MAX_INDICES, LARGEST_PRIME, MAX_ELEMENTS = 200, 5, 100_000, 8
 
 
 class ZeroDenominator(Unsupported):
@@ -67,7 +67,7 @@ class Scope:
     """
 
     definitions: Definitions
-    positive: frozenset[str]
+    positive: frozenset[str] = frozenset()
     generators: dict[str, Generator] = field(default_factory=dict)
     aliases: dict[str, tuple[str, int]] = field(default_factory=dict)
     _sizes: dict[str, Poly] = field(default_factory=dict)
@@ -203,6 +203,10 @@ class Scope:
 
     def _sum(self, expr: Sum, env: Env, opaque: Opaque) -> Poly:
         inner, bound = dict(env), []
+        if len(expr.limits) > pl.MAX_DUMMIES:
+            raise Unsupported(f"a sum over more than {pl.MAX_DUMMIES} indices")
+        if len(expr.limits) == 1 and isinstance(expr.limits[0][2], Integer) and expr.limits[0][2] <= MAX_ELEMENTS:
+            return self._elements(expr, env, opaque)
         for index, low, high in reversed(expr.limits):
             if low not in (0, 1):
                 raise Unsupported(f"a sum that starts at {low}")
@@ -214,6 +218,14 @@ class Scope:
         for name in reversed(bound):
             result = pl.bind(result, name, self.count)
         return result
+
+    def _elements(self, expr: Sum, env: Env, opaque: Opaque) -> Poly:
+        """A sum over a few elements that are counted, one after another."""
+        ((index, low, high),) = expr.limits
+        if low not in (0, 1):
+            raise Unsupported(f"a sum that starts at {low}")
+        elements = range(1, int(high) + 1 + int(low == 0))
+        return pl.total(self.poly(expr.function, {**env, index: f"#{element}"}, opaque) for element in elements)
 
     def _delta(self, expr: KroneckerDelta, env: Env) -> Poly:
         if len(expr.args) != 2:
@@ -239,6 +251,10 @@ class Scope:
         if any(key[0] == pl.DELTA for monomial in poly for key, _ in monomial):
             raise Unsupported("a root of, or a division by, a Kronecker delta")
         monomial, coefficient, rest = self._content(poly, invertible=exponent.denominator == 1)
+        if exponent.denominator == 1 and self._find(rest, "root") is None:
+            turned = pl.scale(rest, -1)
+            if self._find(turned, "root") is not None:  # 1/(a − b) is −1/(b − a): no second name for it
+                rest, coefficient = turned, -coefficient
         result = self._monomial_power(monomial, coefficient, exponent)
         if rest != pl.constant(1):
             result = pl.multiply(result, self._generator_power(rest, exponent, "root"))

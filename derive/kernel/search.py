@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 from random import Random
 
-from sympy import Add, Expr, Indexed, Pow, Rational, Symbol, Tuple
+from sympy import Add, Expr, Indexed, Pow, Rational, Sum, Symbol, Tuple
 
 from derive.kernel.exact import (
     Evaluator,
@@ -27,7 +27,7 @@ from derive.kernel.exact import (
     Undefined,
     elements,
 )
-from derive.kernel.language import Definitions, Unsupported, is_index, name_of, parts_of, quantities
+from derive.kernel.language import Definitions, Partial, Unsupported, is_index, name_of, parts_of, quantities
 from derive.kernel.verdict import Counterexample
 
 Values = dict[Place, Fraction]
@@ -122,15 +122,26 @@ def _roots(expr: Expr) -> tuple[tuple[Expr, int], ...]:
 def free_indices(sides: tuple[Expr, ...]) -> tuple[tuple[Symbol, Expr], ...]:
     """The free indices of the sides with their sizes, from the shapes of the tensors they stand in."""
     found: dict[Symbol, Expr] = {}
-    tensors = [node for node in parts_of(*sides) if isinstance(node, Indexed)]
-    # SymPy walks the whole tree for its free symbols: large explicit expressions have no tensors and are spared that.
-    free = set().union(*(side.free_symbols for side in sides)) if tensors else set()
-    for node in tensors:
-        if node.base.shape is not None:
-            for index, size in zip(node.indices, node.base.shape, strict=False):
-                if isinstance(index, Symbol) and index in free:
-                    found.setdefault(index, size)
+    for side in sides:
+        _gather_free(side, frozenset(), found)
     return tuple(found.items())
+
+
+def _gather_free(expr: Expr, bound: frozenset[Expr], found: dict[Symbol, Expr]) -> None:
+    """Index letters of tensors that no sum around them binds. Parts without tensors are not looked through."""
+    if isinstance(expr, Indexed):
+        for index, size in zip(expr.indices, expr.base.shape or (), strict=False):
+            if isinstance(index, Symbol) and index not in bound:
+                found.setdefault(index, size)
+    elif expr.args and _has_tensors(expr):
+        inner = bound | {limit[0] for limit in expr.limits} if isinstance(expr, Sum) else bound
+        for arg in expr.args[:2] if isinstance(expr, Partial) else expr.args[:1] if isinstance(expr, Sum) else expr.args:
+            _gather_free(arg, inner, found)
+
+
+@lru_cache(maxsize=20_000)
+def _has_tensors(expr: Expr) -> bool:
+    return any(isinstance(part, Indexed) for part in parts_of(expr))
 
 
 def find(ask: Question) -> tuple[Counterexample | None, Survey]:

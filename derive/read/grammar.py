@@ -208,9 +208,9 @@ class Grammar(DerivativeReader):
             self.check_not_call(before)
 
     def check_not_call(self, before: Name) -> None:
-        """x_i (y): nobody puts a lone name in a bracket to multiply by it."""
-        start, end = self.at + 1, self.pairs.get(self.at, self.at)
-        if self.is_lone(start, end) and not self.decisions.first_reading and before.indices:
+        """x_i (y): nobody puts a lone name in a bracket to multiply by it. LN_i (x + y) is a function, too."""
+        lone = self.is_lone(self.at + 1, self.pairs.get(self.at, self.at)) and (before.indices or before.label)
+        if (lone or (len(before.base) > 1 and before.base[0].isupper())) and not self.decisions.first_reading:
             self.fail("this may be a product or a function; write \\cdot, or leave out the bracket")
 
     def is_lone(self, start: int, end: int) -> bool:
@@ -344,7 +344,7 @@ class Grammar(DerivativeReader):
         if name == "sqrt":
             return self.root()
         if name in LISTED:
-            return self.function()
+            return self.function(name)
         if self.starts_name(token):
             return self.name()
         if name == "partial":
@@ -486,8 +486,10 @@ class Grammar(DerivativeReader):
 
     def name_or_call(self) -> Node:
         start, token = self.at, self.look()
-        if token.kind != "letter" and token.text in CALLS and self.look(1).text in {"(", "[", "\\{"}:
-            return self.function()
+        word = token.text if token.kind != "letter" else self.run()
+        length = len(word) if token.kind == "letter" else 1
+        if word in CALLS and self.look(length).text in {"(", "[", "\\{"}:
+            return self.function(word, length)
         if token.kind == "letter" and token.text == "I" and self.brackets_relation(1):
             self.at += 1
             return self.indicator()
@@ -505,17 +507,16 @@ class Grammar(DerivativeReader):
         listed = self.has_comma(self.at + 1, end)
         if token.kind == "letter":
             return listed or lone or (self.is_loss(name) and self.sees("("))
-        if listed or token.kind == "operator":
+        if listed or lone or token.kind == "operator":
             return True
-        if lone or name.base[:1].isupper():
+        if name.base[:1].isupper():
             self.fail(f"{name.base} may be a function or a factor: write \\operatorname{{{name.base}}}, or \\cdot")
         return False
 
-    def function(self) -> Node:
-        r"""\log(x), \exp x, \operatorname{Var}[x]."""
+    def function(self, name: str, length: int = 1) -> Node:
+        r"""\log(x), \exp x, \operatorname{Var}[x], E[x]; the name is that many tokens long."""
         start = self.at
-        name = self.look().text.lstrip("\\")
-        self.at += 1
+        self.at += length
         if self.sees("_", "^"):
             self.fail(f"the argument of {name} was expected, {self.found()}")
         if self.sees("(", "[", "\\{"):

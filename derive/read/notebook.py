@@ -119,11 +119,13 @@ def _string(raw: str, span: tuple[int, int], top: _Frame) -> None:
 
 def _decode(raw: str, start: int, end: int, text: StringIO, trail: Trail) -> None:
     """Writes a string to `text`. What follows an escape is moved; the escape itself still stands where it starts."""
-    at, last = start + 1, end - 1
-    trail.add(text.tell(), at)
+    at, last, length = start + 1, end - 1, text.tell()
+    trail.add(length, at)
     for found in _ESCAPE.finditer(raw, at, last):
-        text.write(raw[at : found.start()])
-        text.write(_SIMPLE.get(found[0]) or str(json.loads(f'"{found[0]}"')))
-        at = found.end()
-        trail.add(text.tell(), at)
+        first, escape = found.start(), found[0]
+        char = _SIMPLE.get(escape) or str(json.loads(f'"{escape}"'))
+        text.write(raw[at:first] + char)
+        length += first - at + len(char)
+        at = first + len(escape)
+        trail.add(length, at)
     text.write(raw[at:last])

@@ -219,12 +219,13 @@ class _Side:
 class _Reading:
     """The statements of one text, read twice."""
 
-    __slots__ = ("assembler", "failed", "source")
+    __slots__ = ("assembler", "failed", "indices", "source")
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.assembler = Assembler()
         self.failed: list[tuple[int, int, str, str]] = []  # offset of the block, and of the error, latex, message
+        self.indices: frozenset[str] = frozenset()  # as decided
 
     def blocks(self, blocks: Sequence[Block], macros: Mapping[str, Macro]) -> None:
         characters = tokens = 0
@@ -281,6 +282,7 @@ class _Reading:
 
     def items(self, decisions: Decisions) -> list[Item]:
         found: list[tuple[int, Item]] = []
+        self.indices = decisions.indices
         for chain, statement in enumerate(self.assembler.statements):
             found += self.statement(statement, chain, decisions)
         for start, offset, latex, message in self.failed:
@@ -351,6 +353,8 @@ class _Reading:
             return start, self.unreadable(failed.error, latex)
         if relation.text in ORDERS:
             return start, Notation(self.source.place(start), latex, f"{relation.text} states no equality")
+        if _is_index(left.tree, self.indices) and not getattr(right.tree, "parts", ()):
+            return start, Notation(self.source.place(start), latex, "the value of an index")
         return start, self.equation(statement, (left, right), place, chain)
 
     def equation(self, statement: Statement, sides: tuple[_Side, _Side], place: int, chain: int) -> Item:
@@ -373,6 +377,10 @@ class _Reading:
             remark=statement.remark,
             spans=Spans(self.source, [*left.spans, *right.spans]),
         )
+
+
+def _is_index(tree: Node | None, indices: frozenset[str]) -> bool:
+    return isinstance(tree, Name) and tree == Name(tree.base) and tree.base in indices
 
 
 def _why_no_equation(side: _Side) -> str:

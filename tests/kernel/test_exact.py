@@ -38,7 +38,6 @@ VALUES = {
     "an element": (x[2], 2),
     "Σ": (total(x[j], j, m), 9),
     "Σ from 0": (Sum(x[j], (j, 0, m - 1)), 9),
-    "Σ from 2": (Sum(x[j], (j, 2, m)), 8),
     "Σ to m − 1": (Sum(x[j], (j, 1, m - 1)), 3),
     "ΣΣ": (Sum(u[j, k], (j, 1, m), (k, 1, n)), 21),
     "a shadowed index": (total(x[j] * total(x[j], j, m), j, m), 81),
@@ -83,6 +82,8 @@ NO_VALUE = {
     "log a": (log(a), Irrational),
     "tanh": (tanh(a), Unsupported),
     "a^b": (a**b, Unsupported),
+    "a^(10⁹)": (a**10**9, Unsupported),
+    "Σ from 2": (Sum(x[j], (j, 2, m)), Unsupported),
     "x_{1+j}": (total(x[j + 1], j, 2), Unsupported),
     "a free letter": (x[i], Unsupported),
 }

@@ -3,6 +3,7 @@
 import pytest
 from sympy import (
     Abs,
+    Add,
     Derivative,
     Float,
     Function,
@@ -348,13 +349,13 @@ SPECIAL = {
 def tower(height):
     result = z
     for _ in range(height):
-        result = sqrt(result + 1)
+        result = Pow(Add(result, 1, evaluate=False), S.Half, evaluate=False)
     return result
 
 
 @pytest.mark.parametrize("sides", **ids(SPECIAL))
 def test_decide_never_raises(sides):
-    left, right = sides or (tower(300) ** 2, tower(299) + 1)
+    left, right = sides or (Pow(tower(300), 2, evaluate=False), tower(299) + 1)
     assert isinstance(PLAIN.decide(left, right), Proved | Undecided)
 
 
@@ -394,8 +395,8 @@ def test_an_earlier_question_proves_nothing_new(earlier):
     assert not isinstance(kernel.decide(sqrt((a + b + 2) ** -2), 1 / (a + b + 2)), Proved)
 
 
-@pytest.mark.parametrize("wrt", [m, n])
-def test_a_size_is_not_differentiated_by(wrt):
+@pytest.mark.parametrize(("of", "wrt"), [(W, m), (W, i), (m, a)])
+def test_sizes_and_indices_are_not_differentiated(of, wrt):
     """Σ over 1 … m has no derivative by m, so nothing about one is proved."""
-    verdict = Kernel([(W, total(x[j], j, m) * n)]).decide(partial(W, wrt), S.Zero if wrt is m else total(x[j], j, m))
-    assert isinstance(verdict, Undecided)
+    with pytest.raises(Unsupported, match="whole numbers"):
+        partial(of, wrt)

@@ -45,20 +45,24 @@ NOT_ZERO = {
 }
 
 
+def scope_of(*pairs):
+    return Scope(Definitions(pairs), frozenset({"m", "n", "ε"}))
+
+
 @pytest.mark.parametrize("expr", ZERO.values(), ids=ZERO)
 def test_is_zero(expr):
-    scope = Scope(Definitions())
+    scope = scope_of()
     assert is_zero(scope, scope.poly(expr))
 
 
 @pytest.mark.parametrize("expr", NOT_ZERO.values(), ids=NOT_ZERO)
 def test_is_not_taken_for_zero(expr):
-    scope = Scope(Definitions())
+    scope = scope_of()
     assert not is_zero(scope, scope.poly(expr))
 
 
 def test_a_relation_holds_for_an_intermediate_too():
     var = scalar("σ²")
-    scope = Scope(Definitions([(var, mean((x[j] - mu) ** 2, j, m))]))
+    scope = scope_of((var, mean((x[j] - mu) ** 2, j, m)))
     assert is_zero(scope, scope.poly(total(x[j] ** 2, j, m) / m - mu**2 - var))
     assert is_zero(scope, scope.poly(var + eps - sqrt(var + eps) ** 2))

@@ -17,7 +17,7 @@ w = scalar("w")
 
 
 def scope(*pairs):
-    return Scope(Definitions(pairs))
+    return Scope(Definitions(pairs), frozenset({"m", "n", "p", "q"}))
 
 
 SAME = {

@@ -20,6 +20,10 @@ def delta(left, right):
     return KroneckerDelta(left, right)
 
 
+def scope_of(*pairs):
+    return Scope(Definitions(pairs), frozenset({"m", "n", "ε"}))
+
+
 SCALAR = {
     "a": (a, S.One),
     "another": (b, S.Zero),
@@ -45,7 +49,7 @@ SCALAR = {
 
 @pytest.mark.parametrize(("value", "slope"), SCALAR.values(), ids=SCALAR)
 def test_by_a_scalar(value, slope):
-    assert_zero(Scope(Definitions([(f, value)])), partial(f, a) - slope)
+    assert_zero(scope_of((f, value)), partial(f, a) - slope)
 
 
 def assert_zero(scope, expr):
@@ -76,12 +80,12 @@ TENSOR = {
 
 @pytest.mark.parametrize(("value", "slope"), TENSOR.values(), ids=TENSOR)
 def test_by_a_tensor(value, slope):
-    assert_zero(Scope(Definitions([(F[i], value)])), partial(F[i], x[j]) - slope)
+    assert_zero(scope_of((F[i], value)), partial(F[i], x[j]) - slope)
 
 
 def test_two_indices():
     one, row = tensor("U", m), sqrt(total(u[i, k] ** 2, k, n) + eps)
-    scope = Scope(Definitions([(one[i], row)]))
+    scope = scope_of((one[i], row))
     assert_zero(scope, partial(one[i], u[j, l_]) - delta(i, j) * u[i, l_] / row)
 
 
@@ -92,16 +96,16 @@ def test_two_indices():
 def test_what_is_held_is_a_constant(held, slope):
     """f = a²b + c, c = ad·2, d = a²: each held name cuts the paths through it."""
     c, d = scalar("c"), scalar("d")
-    scope = Scope(Definitions([(d, a**2), (c, 2 * a * d), (f, a**2 * b + c)]))
+    scope = scope_of((d, a**2), (c, 2 * a * d), (f, a**2 * b + c))
     assert_zero(scope, partial(f, a, held) - slope)
 
 
 def test_by_an_intermediate_stops_there():
     c = scalar("c")
-    scope = Scope(Definitions([(c, a**2), (f, c**3 + a)]))
+    scope = scope_of((c, a**2), (f, c**3 + a))
     assert_zero(scope, partial(f, c) - 3 * a**4)
 
 
 def test_a_sum_over_the_index_of_a_derivative():
-    scope = Scope(Definitions([(f, total(g[k] * x[k] ** 2, k, m))]))
+    scope = scope_of((f, total(g[k] * x[k] ** 2, k, m)))
     assert_zero(scope, total(x[i] * partial(f, x[i]), i, m) - 2 * f)

@@ -55,6 +55,7 @@ ROWS = [
     (r"a < b", ["–"]),
     (r"a = b \approx c", ["a = b", "–"]),
     (r"f(y_1, \dots, y_m) = L", ["–"]),
+    (r"i = j", ["–"]),
     (r"x_i", []),
     (r"x + y", ["–"]),
     # what would be a misreading is not read

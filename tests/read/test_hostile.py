@@ -19,11 +19,11 @@ BIG = 10**7
 
 
 def timed(source: str, kind: str = "md"):
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         return read_text(source, kind)
     finally:
-        assert time.perf_counter() - start < SECONDS
+        assert time.process_time() - start < SECONDS
 
 
 def only(document) -> Unreadable:
@@ -61,7 +61,7 @@ def test_ten_megabytes(unit: str, kind: str) -> None:
 @pytest.mark.slow
 def test_a_big_file_keeps_within_its_memory() -> None:
     tracemalloc.start()
-    timed(EQUATION * (2 * 10**6 // len(EQUATION)))
+    read_text(EQUATION * (2 * 10**6 // len(EQUATION)), "md")
     assert tracemalloc.get_traced_memory()[1] < 500 * 2**20
     tracemalloc.stop()
 
@@ -124,9 +124,9 @@ def test_names_like_keywords() -> None:
 def test_speed() -> None:
     document = "\n".join([EQUATION] * 400)
     read_text(EQUATION, "md")
-    start = time.perf_counter()
+    start = time.process_time()
     read_text(document, "md")
-    assert 400 / (time.perf_counter() - start) > 200
+    assert 400 / (time.process_time() - start) > 200
 
 
 pieces = st.sampled_from(
