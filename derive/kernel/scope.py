@@ -205,7 +205,7 @@ class Scope:
         inner, bound = dict(env), []
         if len(expr.limits) > pl.MAX_DUMMIES:
             raise Unsupported(f"a sum over more than {pl.MAX_DUMMIES} indices")
-        if len(expr.limits) == 1 and isinstance(expr.limits[0][2], Integer) and expr.limits[0][2] <= MAX_ELEMENTS:
+        if isinstance(expr.limits[-1][2], Integer) and expr.limits[-1][2] <= MAX_ELEMENTS:
             return self._elements(expr, env, opaque)
         for index, low, high in reversed(expr.limits):
             if low not in (0, 1):
@@ -220,12 +220,13 @@ class Scope:
         return result
 
     def _elements(self, expr: Sum, env: Env, opaque: Opaque) -> Poly:
-        """A sum over a few elements that are counted, one after another."""
-        ((index, low, high),) = expr.limits
+        """A sum whose outer index runs over a few elements that are counted, one after another."""
+        *inner, (index, low, high) = expr.limits
+        body = Sum(expr.function, *inner) if inner else expr.function
         if low not in (0, 1):
             raise Unsupported(f"a sum that starts at {low}")
         elements = range(1, int(high) + 1 + int(low == 0))
-        return pl.total(self.poly(expr.function, {**env, index: f"#{element}"}, opaque) for element in elements)
+        return pl.total(self.poly(body, {**env, index: f"#{element}"}, opaque) for element in elements)
 
     def _delta(self, expr: KroneckerDelta, env: Env) -> Poly:
         if len(expr.args) != 2:

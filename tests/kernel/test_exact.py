@@ -83,7 +83,6 @@ NO_VALUE = {
     "tanh": (tanh(a), Unsupported),
     "a^b": (a**b, Unsupported),
     "a^(10⁹)": (a**10**9, Unsupported),
-    "Σ from 2": (Sum(x[j], (j, 2, m)), Unsupported),
     "x_{1+j}": (total(x[j + 1], j, 2), Unsupported),
     "a free letter": (x[i], Unsupported),
 }
