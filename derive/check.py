@@ -33,6 +33,7 @@ from derive.sidecar import differences, read_sidecar
 
 __all__ = ["check_document", "check_file", "check_text"]
 
+NO_FORMULAS = "no formula was found: write them between $ and $, \\[ and \\], or in an equation environment"
 SECONDS_A_FILE = 9.0
 SECONDS_AN_EQUATION = 2.0
 
@@ -73,6 +74,8 @@ def check_document(document: Document, layer: Layer | None = None) -> DocumentRe
     end = monotonic() + SECONDS_A_FILE
     with distribute(False):  # noqa: FBT003 -- SymPy's own signature
         entries = tuple(_Examiner(document, layer, end).entries())
+    if not entries:
+        entries = (Entry(1, 1, "", "unreadable", scope="", reason=NO_FORMULAS),)
     repairs = tuple(
         f"{one.place.line}:{one.place.column}: read {one.written!r} for {one.found!r}" for one in document.repairs
     )
@@ -162,8 +165,8 @@ class _Examiner:
         truth, meaning = self._truth(judgement), judgement.meaning
         if truth is None or meaning is None:
             return None
-        right = truth.right_side(meaning.left, next(iter(judgement.readings.values()), "total"))
-        if right is None:
+        right = truth.right_side(meaning.left, judgement.readings)
+        if right is None or not truth.problem.kernel.equal(meaning.left, right):
             return None
         notation = Notation(dict(truth.problem.words.sizes.ranks))
         tree = notation.tree(right)
@@ -234,8 +237,8 @@ def _reading(judgement: Judgement) -> str:
 def _scope(judgement: Judgement) -> str:
     """For which sizes the verdict holds: every one of those that occur."""
     if judgement.problem is None:
-        return "every m"
+        return "every size"
     names = sorted(judgement.problem.words.size_names())
     fixed = [name for name in names if name.isdecimal()]
     free = [name for name in names if not name.isdecimal()]
-    return ", ".join([*(f"every {name}" for name in free), *(f"size {name}" for name in fixed)]) or "every m"
+    return ", ".join([*(f"every {name}" for name in free), *(f"size {name}" for name in fixed)]) or "every size"

@@ -171,15 +171,14 @@ def definitions_of(pairs):
 def recheck(counterexample, pairs, left, right):
     """Both sides at a counterexample, evaluated here; asserts that they differ and are what was claimed."""
     values = {(name, tuple(at)): value for name, at, value in counterexample.values}
-    exact = not counterexample.left.startswith("[")
+    exact = not counterexample.left.startswith("≈")
     world = World(definitions_of(pairs), dict(counterexample.sizes), values, exact=exact)
     found = [evaluate(side, world, counterexample.at) for side in (left, right)]
     for value, claimed in zip(found, (counterexample.left, counterexample.right), strict=True):
         if exact:
             assert value == Fraction(claimed)
         else:
-            low, high = (mpmath.mpf(end) for end in claimed.strip("[]").split(","))
-            assert abs(value - (low + high) / 2) <= abs(high - low) + mpmath.mpf(10) ** -12 * (1 + abs(value))
+            assert abs(value - mpmath.mpf(claimed.removeprefix("≈ "))) <= mpmath.mpf(10) ** -12 * (1 + abs(value))
     assert found[0] != found[1]
     return found
 

@@ -386,7 +386,8 @@ def _with_intervals(ask: Question, survey: Survey) -> Counterexample | None:
 
 
 def _interval(value: Number) -> str:
-    """Both ends to 15 digits."""
+    """To 15 digits; the interval itself is narrower."""
     from mpmath import mpf, nstr
 
-    return f"[{nstr(mpf(value.a.mid), 15)}, {nstr(mpf(value.b.mid), 15)}]"
+    middle = mpf(value.mid)
+    return f"≈ {nstr(middle, 15) if abs(middle) > 1e-30 else 0}"

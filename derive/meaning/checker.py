@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from derive.kernel import Proved
 from derive.meaning.elaborate import TYPICAL_SIZES, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story, tell
 from derive.meaning.judge import Judgement, judge
@@ -69,7 +70,15 @@ class Checker:
 
     @cached_property
     def story(self) -> Story:
-        return tell(self.statements)
+        """The document taken apart. A second definition that is equal to the first starts no new forward pass."""
+        told = tell(self.statements)
+        if not told.restarts:
+            return told
+        plain_one = Checker(self.document, len(self.supplied))
+        plain_one.__dict__["story"] = tell(self.statements, frozenset(told.restarts))
+        again = [one for one in self.statements if one.key in told.restarts]
+        equal = {one.key for one in again if isinstance(judge(one, plain_one.problem(one)).verdict, Proved)}
+        return tell(self.statements, frozenset(equal)) if equal else told
 
     @cached_property
     def sizes(self) -> Sizes:
@@ -138,11 +147,14 @@ class Checker:
         return found
 
     @cached_property
-    def mentioned(self) -> frozenset[str]:
-        """What a loss is differentiated by."""
+    def mentioned(self) -> dict[str, frozenset[str]]:
+        """What each loss is differentiated by."""
         nodes = (node for one in self.statements for side in (one.left, one.right) for node in walk(side))
-        partials = (node for node in nodes if isinstance(node, Partial))
-        return frozenset(plain(node.bottom) for node in partials if plain(node.top) in self.story.losses)
+        found: dict[str, set[str]] = {loss: set() for loss in self.story.losses}
+        for node in nodes:
+            if isinstance(node, Partial) and plain(node.top) in found:
+                found[plain(node.top)].add(plain(node.bottom))
+        return {loss: frozenset(names) for loss, names in found.items()}
 
     def problem(self, statement: Statement) -> Problem:
         """The forward pass that a claim is about, with its vocabulary."""

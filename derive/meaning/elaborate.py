@@ -72,11 +72,14 @@ class Vocabulary:
         return next(iter(known)) if len(known) == 1 and len(self.sizes.without_size()) == 1 else None
 
     def _own_size(self, name: str, slot: int) -> str:
-        return f"|{'.'.join(self.sizes.group(name, slot)[1:])}|"
+        kind, *rest = self.sizes.group(name, slot)
+        return f"|{rest[0]}|" if kind == "slot" and rest[1] == "0" else f"|{' '.join(rest)}|"
 
     def size_names(self) -> set[str]:
         """Every size of the document, those that are one counted once."""
-        return {self.same.get(name, name) for name in self.sizes.names()}
+        found = {self.same.get(name, name) for name in self.sizes.names()}
+        only = self._only_size()
+        return found | ({only} if only is not None else set())
 
     def is_size(self, name: str) -> bool:
         known = self.sizes.names() | self.same.keys() | set(self.same.values())

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from derive.meaning.names import letters, plain, reads
 from derive.notation.syntax import Call, Name, Node, Partial, walk
 
-__all__ = ["Definition", "Forward", "Statement", "Story", "tell"]
+__all__ = ["FUNCTIONS", "Definition", "Forward", "Statement", "Story", "tell"]
+
+FUNCTIONS = frozenset({"exp", "log", "ln", "mean", "e", "𝔼", "var", "variance", "‖", "norm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,8 @@ def has_derivative(tree: Node) -> bool:
     return any(isinstance(node, Partial) for node in walk(tree))
 
 
-def tell(statements: Sequence[Statement]) -> Story:
-    """Sorts the statements of a document into definitions and claims."""
+def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset()) -> Story:
+    """Sorts the statements of a document into definitions and claims. Second definitions in `claims` start nothing."""
     losses, same_loss = _losses(statements)
     first: dict[str, Definition] = {}
     story = Story([], {}, losses=losses, same_loss=same_loss)
@@ -110,7 +112,7 @@ def tell(statements: Sequence[Statement]) -> Story:
             continue
         if found.name not in first:
             first[found.name] = found
-        elif _restarts(found, {**first, **later}):
+        elif found.key not in claims and _restarts(found, {**first, **later}):
             if found.name in later or not starts:
                 starts.append((found.key, {}))
             later[found.name] = found
@@ -153,7 +155,8 @@ def _losses(statements: Sequence[Statement]) -> tuple[frozenset[str], dict[str, 
     partials = [node for tree in trees for node in walk(tree) if isinstance(node, Partial)]
     tops = {plain(node.top) for node in partials if not node.top.indices}
     named = {plain(one.left): one.right for one in statements if isinstance(one.left, Name)}
-    unknown = {name: value.function for name, value in named.items() if isinstance(value, Call) and name in tops}
+    calls = {name: value.function for name, value in named.items() if isinstance(value, Call) and name in tops}
+    unknown = {name: function for name, function in calls.items() if function.lower() not in FUNCTIONS}
     read = {name for one in statements if not has_derivative(one.right) for name in reads(one.right)}
     losses = {top for top in tops if (top not in named or top in unknown) and top not in read}
     same = {function: name for name, function in unknown.items() if function in losses or function not in named}

@@ -218,7 +218,7 @@ def _with_upstream(statement: Statement, problem: Problem) -> _Attempt | None:
     name is ∂L/∂x̂ / γ.
     """
     losses = sorted({problem.story.same_loss.get(one, one) for one in problem.story.losses})
-    unknown = _unknown(statement, problem) - problem.mentioned
+    unknown = _unknown(statement, problem).difference(*problem.mentioned.values())
     scale = next((one for one in SCALES if one in unknown), None) if len(unknown) > 1 else None
     unknown -= {scale}
     if len(problem.outputs) != 1 or len(unknown) != 1 or len(losses) > 1:

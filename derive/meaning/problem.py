@@ -42,23 +42,53 @@ class Meaning:
 class Problem:
     """A forward pass with its vocabulary.
 
-    `mentioned` are the quantities that some loss is differentiated by, `bodies` the expressions that are differentiated
+    `mentioned` are the quantities that each loss is differentiated by, `bodies` the expressions that are differentiated
     as such, under names of their own.
     """
 
     story: Story
     forward: Forward
     words: Vocabulary
-    mentioned: frozenset[str]
+    mentioned: Mapping[str, frozenset[str]]
     bodies: Mapping[str, Definition]
 
     # --- the graph of names --------------------------------------------------------------------------------------
 
+    def outputs_of(self, loss: str) -> tuple[str, ...]:
+        """What a loss is a function of.
+
+        The outputs it is differentiated by; else the last intermediates it is differentiated by, if all others it is
+        differentiated by lead there; else the last output that they lead to.
+        """
+        loss = self.story.same_loss.get(loss, loss)
+        if loss not in self._outputs:
+            self._outputs[loss] = self._chosen_outputs(loss)
+        return self._outputs[loss]
+
+    def _chosen_outputs(self, loss: str) -> tuple[str, ...]:
+        same = {one for one, to in self.story.same_loss.items() if to == loss} | {loss}
+        mentioned = frozenset().union(*(self.mentioned.get(one, frozenset()) for one in same))
+        sinks = tuple(name for name in self.forward.outputs if name not in self.story.losses)
+        named = tuple(name for name in sinks if name in mentioned)
+        if named:
+            return named
+        inside = [name for name in self.forward.intermediates if name in mentioned]
+        above = [name for name in inside if not any(name in self.forward.reached([o]) for o in inside if o != name)]
+        known = mentioned & (self.words.defined | self.forward.reached(self.forward.intermediates))
+        if above and known <= self.forward.reached(above):
+            return tuple(above)
+        fitting = [name for name in sinks if known <= self.forward.reached([name])]
+        return tuple(fitting[-1:]) or sinks[-1:]
+
+    @cached_property
+    def _outputs(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
     @cached_property
     def outputs(self) -> tuple[str, ...]:
-        """What the loss is a function of: the outputs it is differentiated by, or else the last output."""
-        outputs = self.forward.outputs
-        return tuple(name for name in outputs if name in self.mentioned) or outputs[-1:]
+        """The outputs of all losses, or the last output of a document without one."""
+        found = dict.fromkeys(name for loss in sorted(self.story.losses) for name in self.outputs_of(loss))
+        return tuple(found) or self.forward.outputs[-1:]
 
     @cached_property
     def reached(self) -> set[str]:
@@ -139,9 +169,10 @@ class Problem:
         name = name_of(of)
         if loss in self.definitions:
             return partial(Symbol(loss), of)
-        if name in self.outputs:
+        outputs = self.outputs_of(loss)
+        if name in outputs:
             return self.upstream(loss, of)
-        if name in self.reached:
+        if name in self.forward.reached(outputs):
             return partial(Symbol(loss), of)
         if name in self.definitions:
             raise Meaningless(f"nothing leads from {name} to {loss}: a definition that reads {name} is missing")
@@ -232,7 +263,7 @@ class Problem:
     def _surrogate(self, loss: str) -> tuple[Expr, Expr]:
         numbers = count()
         total: Expr = Symbol("0") * 0
-        for name in self.outputs:
+        for name in self.outputs_of(loss):
             if name not in self.values:
                 continue
             target = self.values[name][0]

@@ -6,6 +6,7 @@ The author's definitions become a layer, reverse mode derives what is asked for,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from sympy import Expr, Indexed, IndexedBase, Sum, Symbol
@@ -19,7 +20,7 @@ from derive.indices import indices_of, put_in, relabel
 from derive.kernel import Kernel, partial
 from derive.kernel.language import Partial, quantities
 from derive.layers.layer import Assignment, Layer
-from derive.meaning.problem import LOCAL, Problem, name_of
+from derive.meaning.problem import LOCAL, Pair, Problem, name_of
 
 __all__ = ["Truth"]
 
@@ -84,16 +85,17 @@ class Truth:
 
     # --- what is asked for ---------------------------------------------------------------------------------------
 
-    def right_side(self, left: Expr, reading: str) -> Expr | None:
-        """The right side of a claim whose left side is one derivative; None for any other left side."""
+    def right_side(self, left: Expr, readings: Mapping[Pair, str]) -> Expr | None:
+        """The right side of a claim whose left side is one derivative; None for any other, or where none is found."""
         if self.graph is None:
             return None
         try:
             match left:
                 case Partial() if name_of(left.of) in self.problem.story.losses:
                     return self._adjoint(left.wrt)
-                case Partial():
-                    return self._partial(left.of, left.wrt) if reading == LOCAL else self._total(left.of, left.wrt)
+                case Partial() if name_of(left.of) in self.problem.values:
+                    local = readings.get((name_of(left.of), name_of(left.wrt))) == LOCAL
+                    return self._partial(left.of, left.wrt) if local else self._total(left.of, left.wrt)
         except DeriveError:
             return None
         return None
