@@ -27,8 +27,12 @@ def documents(paths: Sequence[str]) -> tuple[str, ...]:
     """The files behind paths: a folder stands for every document in it, sorted. Raises `NoDocumentsError`."""
     found: list[str] = []
     for path in paths:
+        if not path:
+            raise NoDocumentsError("The name of a file is empty. Name a file, or - for standard input.")
         if path != "-" and Path(path).is_dir():
-            inside = sorted(str(one) for one in Path(path).rglob("*") if one.suffix.lower() in ENDINGS and one.is_file())
+            inside = sorted(
+                str(one) for one in Path(path).rglob("*") if one.suffix.lower() in ENDINGS and one.is_file()
+            )
             if not inside:
                 known = ", ".join(sorted(ENDINGS))
                 raise NoDocumentsError(f"There is no document in {path}. It has to hold files ending in {known}.")

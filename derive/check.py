@@ -14,9 +14,9 @@ from typing import Any, Literal
 from sympy.core.parameters import distribute
 
 from derive.derivation import identity_of
-from derive.errors import DeriveError
+from derive.errors import DeriveError, GivenError, TooLongError
 from derive.kernel import Proved, Refuted, Undecided
-from derive.kernel.language import Partial, parts_of
+from derive.kernel.language import Partial, Unsupported, parts_of
 from derive.layers.layer import Layer
 from derive.limits import TooLong, at_most
 from derive.meaning.checker import Checker, Outcome
@@ -25,7 +25,7 @@ from derive.meaning.judge import Judgement
 from derive.meaning.repair import repair
 from derive.meaning.truth import Truth
 from derive.notation import Node, Notation, equation_latex, text
-from derive.read import Document, Equation, Unreadable, read_file, read_text
+from derive.read import Document, Equation, Unreadable, parse_equation, read_file, read_text
 from derive.read.document import Item
 from derive.report.document import DocumentReport, Entry, Fix
 from derive.report.formula import Formula, example
@@ -34,6 +34,7 @@ from derive.sidecar import differences, read_sidecar
 __all__ = ["check_document", "check_file", "check_text"]
 
 NO_FORMULAS = "no formula was found: write them between $ and $, \\[ and \\], or in an equation environment"
+GIVEN = "stated, not derived: no proof here makes use of it"
 SECONDS_A_FILE = 9.0
 SECONDS_AN_EQUATION = 2.0
 
@@ -47,7 +48,9 @@ def check_file(path: str, givens: Sequence[str] = (), layer: Layer | None = None
             from derive.layers import load
 
             layer = load(sidecar.layer)
-        found = check_document(read_file(path, _stated(stated, layer)), layer)
+        for one in sidecar.given if sidecar else ():
+            parse_equation(one)
+        found = check_document(_read(path, _stated(stated, layer)), layer)
     except DeriveError as error:
         return DocumentReport(path, error=str(error))
     if sidecar is None:
@@ -56,8 +59,19 @@ def check_file(path: str, givens: Sequence[str] = (), layer: Layer | None = None
     return DocumentReport(path, found.entries, found.repairs, found.decisions, expected=True, differences=told)
 
 
+def _read(path: str, givens: Sequence[str]) -> Document:
+    try:
+        with at_most(SECONDS_A_FILE):
+            return read_file(path, givens)
+    except TooLong:
+        raise TooLongError(f"Reading {path} takes longer than {SECONDS_A_FILE:.0f} s. Split it.") from None
+
+
 def check_text(
-    content: str, kind: Literal["tex", "md", "ipynb", "txt"] = "tex", givens: Sequence[str] = (), layer: Layer | None = None
+    content: str,
+    kind: Literal["tex", "md", "ipynb", "txt"] = "tex",
+    givens: Sequence[str] = (),
+    layer: Layer | None = None,
 ) -> DocumentReport:
     """The report on a text of the given kind: tex, md, ipynb or txt."""
     return check_document(read_text(content, kind, given=_stated(givens, layer)), layer)
@@ -71,10 +85,13 @@ def _stated(givens: Sequence[str], layer: Layer | None) -> tuple[str, ...]:
 
 def check_document(document: Document, layer: Layer | None = None) -> DocumentReport:
     """The report on a document that was read; with a layer, the last of its givens are the layer's lines."""
+    for one in document.givens:
+        if isinstance(one, Unreadable):
+            raise GivenError(f"The given equation {one.latex} can't be read: {one.message}. State it as LEFT = RIGHT.")
     end = monotonic() + SECONDS_A_FILE
     with distribute(False):  # noqa: FBT003 -- SymPy's own signature
         entries = tuple(_Examiner(document, layer, end).entries())
-    if not entries:
+    if not entries and document.has_equations:
         entries = (Entry(1, 1, "", "unreadable", scope="", reason=NO_FORMULAS),)
     repairs = tuple(
         f"{one.place.line}:{one.place.column}: read {one.written!r} for {one.found!r}" for one in document.repairs
@@ -106,15 +123,27 @@ class _Examiner:
                 return self._judged(self.checker.outcome(key, equation))
         except TooLong:
             return _entry(equation, "undecided", reason="it took too long")
+        except (
+            Unsupported,
+            ArithmeticError,
+            ValueError,
+        ) as reason:  # beyond what the kernel reads, and never a verdict
+            return _entry(equation, "undecided", reason=f"it is beyond what can be decided: {reason}")
         except RecursionError:
             return _entry(equation, "undecided", reason="it is nested too deeply")
 
     def _judged(self, outcome: Outcome) -> Entry:
         equation = outcome.equation
+        if outcome.given:
+            return _entry(equation, "given", reason=GIVEN)
         if outcome.judgement is None:
             return self._definition(outcome)
         judgement, verdict = outcome.judgement, outcome.judgement.verdict
-        base: dict[str, Any] = {"reading": _reading(judgement), "assumptions": judgement.assumed, "scope": _scope(judgement)}
+        base: dict[str, Any] = {
+            "reading": _reading(judgement),
+            "assumptions": judgement.assumed,
+            "scope": _scope(judgement),
+        }
         match verdict:
             case Proved(note=note):
                 used = self._used(judgement)
@@ -166,7 +195,7 @@ class _Examiner:
         if truth is None or meaning is None:
             return None
         right = truth.right_side(meaning.left, judgement.readings)
-        if right is None or not truth.problem.kernel.equal(meaning.left, right):
+        if right is None or not truth.with_adjoints.equal(meaning.left, right):
             return None
         notation = Notation(dict(truth.problem.words.sizes.ranks))
         tree = notation.tree(right)
@@ -217,7 +246,9 @@ def _entry(equation: Equation, verdict: str, **more: Any) -> Entry:  # noqa: ANN
 def _other(item: Item) -> Entry:
     place = item.place
     if isinstance(item, Unreadable):
-        return Entry(place.line, place.column, item.latex, "unreadable", scope="", reason=item.message, caret=item.caret)
+        return Entry(
+            place.line, place.column, item.latex, "unreadable", scope="", reason=item.message, caret=item.caret
+        )
     return Entry(place.line, place.column, item.latex, "notation", scope="", reason=getattr(item, "why", ""))
 
 

@@ -9,7 +9,7 @@ import difflib
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 EXIT_CODES = {"proved": 0, "refuted": 1, "failed": 1, "undecided": 3}
+CHECK_ENDINGS = {".txt": "text", ".json": "json", ".sarif": "sarif"}
 ENDINGS = {".tex": "latex", ".pdf": "pdf", ".md": "markdown", ".json": "json", ".txt": "text"}
 FORMATS = ("text", "json", "latex", "markdown", "pdf")
 CHECK_FORMATS = ("text", "json", "sarif", "github")
@@ -106,7 +107,7 @@ class CheckRequest:
     files: tuple[str, ...]
     givens: tuple[str, ...]
     layer: str | None
-    form: str
+    form: str | None
     output: str | None
 
 
@@ -135,7 +136,7 @@ def _run(ask: Request) -> int:
     from derive.layers import check_name
 
     check_name(ask.layer)
-    form = _format(ask.form, ask.output)
+    form = _format(ask.form, ask.output, ENDINGS)
     if ask.output is not None:
         _check_target(Path(ask.output))
     elif form == "pdf":
@@ -159,8 +160,8 @@ def layers_command(form: str) -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("--given", "givens", multiple=True, metavar="EQ", help="State an equation, such as 'N = m'. Repeatable.")
 @click.option("--layer", metavar="NAME", help="Take the forward pass from a layer where a document has none.")
-@click.option("--format", "form", type=_Nearest(CHECK_FORMATS), default="text", show_default=True, help="Output format.")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of the terminal.")
+@click.option("--format", "form", type=_Nearest(CHECK_FORMATS), help="Output format. The ending of -o picks it too.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json or .sarif.")
 @click.pass_context
 def check_command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- click has checked each option
     """Verify derivations: a verdict for every equation in LaTeX, Markdown, notebooks or text.
@@ -184,6 +185,7 @@ def _check(ask: CheckRequest) -> int:
         check_name(ask.layer)
     if ask.output is not None:
         _check_target(Path(ask.output))
+    form = _format(ask.form, ask.output, CHECK_ENDINGS)
     from derive.batch import check_files, documents
     from derive.layers import load
     from derive.read import parse_equation
@@ -195,9 +197,9 @@ def _check(ask: CheckRequest) -> int:
     paths = documents(ask.files)
     layer = None if ask.layer is None else load(ask.layer)
     reports = tuple(_with_progress(check_files(paths, ask.givens, layer), len(paths)))
-    _write_check(reports, ask)
+    _write_check(reports, form, ask.output)
     for one in reports:
-        if one.error and ask.form != "text":
+        if one.error and form != "text":
             _say(f"{one.path}: {one.error}", 2)
     return CHECK_CODES.get(worst_of(reports), 0)
 
@@ -213,17 +215,17 @@ def _with_progress(reports: Iterator[DocumentReport], count: int) -> Iterator[Do
     yield from track(reports, "Checking", total=count, console=Console(stderr=True), transient=True)
 
 
-def _write_check(reports: tuple[DocumentReport, ...], ask: CheckRequest) -> None:
-    if ask.form == "text" and ask.output is None:
+def _write_check(reports: tuple[DocumentReport, ...], form: str, output: str | None) -> None:
+    if form == "text" and output is None:
         from rich.console import Console
 
         from derive.write.document import document
 
         document(reports, Console(width=_width()))
         return
-    text = _check_text(reports, ask.form)
-    if ask.output is not None:
-        _replace(Path(ask.output), text)
+    text = _check_text(reports, form)
+    if output is not None:
+        _replace(Path(output), text)
     else:
         click.echo(text, nl=False)
 
@@ -254,15 +256,15 @@ def _derive(ask: Request) -> Report:
     return report(derive(ask.layer, ask.m, thorough=ask.thorough), stable=ask.stable)
 
 
-def _format(form: str | None, output: str | None) -> str:
+def _format(form: str | None, output: str | None, endings: Mapping[str, str]) -> str:
     """The format asked for, by name or by the ending of the file."""
     if form is not None or output is None:
         return form or "text"
     ending = Path(output).suffix.lower()
-    if ending not in ENDINGS:
-        known = ", ".join(ENDINGS)
+    if ending not in endings:
+        known = ", ".join(endings)
         raise OutputError(f"The ending of {output} names no format. Use one of {known}, or say --format.")
-    return ENDINGS[ending]
+    return endings[ending]
 
 
 def _check_target(target: Path) -> None:

@@ -1,8 +1,9 @@
 """Finds the compact form of a gradient, line by line, and says which rule or identity each line used.
 
 The search is by structure alone: write the adjoints out, multiply out, drop sums that are 0, put intermediates back for
-the brackets they are made of (x_i − μ = √(σ²+ε) x̂_i), take the common factor out; of the forms met on the way the one
-with the fewest operations wins. The kernel is asked which sums vanish, and judges every line afterwards.
+what they are made of (x_i − μ = √(σ²+ε) x̂_i, e^{x_i} = z y_i) wherever that makes the result shorter, take the common
+factor out; of the forms met on the way the one with the fewest operations wins. The kernel is asked which sums vanish,
+and judges every line afterwards.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from derive.terms import Factors, Term, divided, gathered, shared_factor, terms,
 __all__ = ["Identity", "Line", "compact", "known_sums_put_in", "operations"]
 
 Equal = Callable[[Expr, Expr], bool]
+KNOWN_SUMS, PUT_BACK = "known sums put in", "intermediates put back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A bracket of the forward pass and what the intermediate built on it says it equals: x_i − μ = √(σ²+ε) x̂_i."""
+    """What an intermediate is built on, and what that equals by its definition: x_i − μ = √(σ²+ε) x̂_i."""
 
-    bracket: Expr
-    indices: tuple[Symbol, ...]
+    head: Expr
     factors: Factors
 
 
@@ -51,7 +52,7 @@ def known_sums_put_in(expr: Expr, graph: Graph, equal: Equal, free: tuple[Symbol
     """`expr` with the sums that are 0, or that an intermediate names, replaced: the rest stays as it is."""
     spread, identities = _known_sums(_spread(expr, graph, free), graph, equal)
     gone = [identity for identity in identities if identity.right == 0]
-    rule = "known sums put in" if len(gone) < len(identities) else "terms whose sum is 0 vanish"
+    rule = KNOWN_SUMS if len(gone) < len(identities) else "terms whose sum is 0 vanish"
     return Line(to_expr(spread), rule, identities) if identities else Line(expr, "")
 
 
@@ -67,33 +68,43 @@ def _spread(expr: Expr, graph: Graph, free: tuple[Symbol, ...]) -> list[Term]:
 
 def compact(expr: Expr, graph: Graph, equal: Equal, free: tuple[Symbol, ...]) -> tuple[Line, ...]:
     """The lines from `expr` to its shortest form. `free` are the free indices; `equal` is the kernel's opinion."""
-    taken = frozenset(free)
     spread = _spread(expr, graph, free)
-    lines = [Line(to_expr(spread), "adjoints put in, constants taken out of the sums")]
-    spread, identities = _known_sums(spread, graph, equal)
-    if identities:
-        lines.append(Line(to_expr(spread), "known sums put in", identities))
-    folds = _folds(graph)
-    folded = _folded(spread, folds, taken)
-    if folded != spread:
-        used = tuple(_as_identity(fold) for fold in folds if _occurs(fold, spread))
-        lines.append(Line(to_expr(folded), "intermediates put back", used))
-        folded, identities = _known_sums(folded, graph, equal)
-        if identities:
-            lines.append(Line(to_expr(folded), "known sums put in", identities))
-    lines.append(Line(_factored(folded), "common factor taken out"))
-    return _distinct(expr, lines)
+    parts, identities = _known_sums(spread, graph, equal)
+    lines = [
+        Line(to_expr(spread), "adjoints put in, constants taken out of the sums"),
+        Line(to_expr(parts), KNOWN_SUMS, identities),
+    ]
+    for fold in _folds(graph):
+        folded = _folded(parts, fold, frozenset(free))
+        if folded == parts or not _denominators(folded) <= _denominators(parts):
+            continue
+        simpler, identities = _known_sums(folded, graph, equal)
+        if operations(_factored(simpler)) < operations(_factored(parts)):
+            parts = simpler
+            lines = _put_back(lines, to_expr(folded), fold)
+            if identities:
+                lines.append(Line(to_expr(parts), KNOWN_SUMS, identities))
+    lines.append(Line(_factored(parts), "common factor taken out"))
+    return _to_shortest(expr, lines)
 
 
-def _distinct(start: Expr, lines: list[Line]) -> tuple[Line, ...]:
-    """The lines that change something, without a last one that makes the form longer."""
-    kept: list[Line] = []
+def _put_back(lines: list[Line], value: Expr, fold: Fold) -> list[Line]:
+    """The lines and one for `fold`, which shares the line of a fold right before it."""
+    last = lines[-1]
+    if last.rule == PUT_BACK:
+        return [*lines[:-1], Line(value, PUT_BACK, (*last.identities, _as_identity(fold)))]
+    return [*lines, Line(value, PUT_BACK, (_as_identity(fold),))]
+
+
+def _to_shortest(start: Expr, lines: list[Line]) -> tuple[Line, ...]:
+    """The lines that change something, down to the last of the shortest; none if that is `start`."""
+    kept = [Line(start, "")]
     for line in lines:
-        if line.value != (kept[-1].value if kept else start):
+        if line.value != kept[-1].value:
             kept.append(line)
-    while len(kept) > 1 and not kept[-1].identities and operations(kept[-1].value) > operations(kept[-2].value):
-        kept.pop()
-    return tuple(kept)
+    counts = [operations(line.value) for line in kept]
+    end = max(place for place, count in enumerate(counts) if count == min(counts))
+    return tuple(kept[1 : end + 1]) if kept[end].value != start else ()
 
 
 # --- brackets and what stands for them ---------------------------------------------------------------------------
@@ -106,15 +117,15 @@ def _brackets(graph: Graph) -> list[Expr]:
 
 
 def _folds(graph: Graph) -> list[Fold]:
-    """Intermediates of the form head · rest, with a head that depends on an index, solved for the head."""
+    """Intermediates of the form head · rest, with all of their indices in the head, solved for the head."""
     found = []
     for node in graph.intermediates:
         factors = Mul.make_args(node.value)
-        heads = [part for part in factors if isinstance(part, Add | exp) and part.has(*node.indices)]
-        if len(heads) == 1 and node.indices and len(factors) > 1:
-            rest = [part.as_base_exp() for part in factors if part is not heads[0]]
-            known = {base: -exponent for base, exponent in rest}
-            found.append(Fold(heads[0], node.indices, {node.target: S.One, **known}))
+        for head in factors:
+            if node.indices and isinstance(head, Add | exp | Indexed) and set(node.indices) <= head.free_symbols:
+                rest = [part.as_base_exp() for part in factors if part is not head]
+                known = {base: -exponent for base, exponent in rest}
+                found.append(Fold(head, {node.target: S.One, **known}))
     return found
 
 
@@ -134,33 +145,32 @@ def _indices_in(expr: Expr) -> list[Expr]:
     return list(dict.fromkeys(index for place in places for index in place.indices))
 
 
-def _occurs(fold: Fold, parts: list[Term]) -> bool:
-    nodes = (node for part in parts for base in part.factors for node in preorder_traversal(base))
-    return any(_match(fold.bracket, node) is not None for node in nodes)
+def _denominators(parts: list[Term]) -> set[Expr]:
+    """What is divided by. A fold may add nothing to it: x̂_i = y_i/γ would cost the case γ = 0."""
+    return {power.base for power in to_expr(parts).atoms(Pow) if power.exp.could_extract_minus_sign()}
 
 
 def _as_identity(fold: Fold) -> Identity:
-    return Identity(fold.bracket, Mul(*(Pow(base, exponent) for base, exponent in fold.factors.items())))
+    return Identity(fold.head, Mul(*(Pow(base, exponent) for base, exponent in fold.factors.items())))
 
 
-def _folded(parts: list[Term], folds: list[Fold], taken: frozenset[Expr]) -> list[Term]:
-    """Every bracket that an intermediate stands for replaced by that intermediate, inside sums too."""
+def _folded(parts: list[Term], fold: Fold, taken: frozenset[Expr]) -> list[Term]:
+    """Every occurrence of the fold's head replaced by what it equals, inside sums too."""
     result = []
     for part in parts:
         whole = Term(part.coefficient, {})
         for base, exponent in part.factors.items():
-            whole = whole.times(_folded_base(base, exponent, folds, taken))
+            whole = whole.times(_folded_base(base, exponent, fold, taken))
         result.append(whole)
     return gathered(result)
 
 
-def _folded_base(base: Expr, exponent: Expr, folds: list[Fold], taken: frozenset[Expr]) -> Term:
-    for fold in folds:
-        renaming = _match(fold.bracket, base)
-        if renaming is not None:
-            return Term(S.One, {b.xreplace(renaming): e * exponent for b, e in fold.factors.items()})
+def _folded_base(base: Expr, exponent: Expr, fold: Fold, taken: frozenset[Expr]) -> Term:
+    renaming = _match(fold.head, base)
+    if renaming is not None:
+        return Term(S.One, {b.xreplace(renaming): e * exponent for b, e in fold.factors.items()})
     if isinstance(base, Sum) and exponent == 1:
-        inner = _folded(terms(base.function, lambda _: True, taken), folds, taken | set(base.variables))
+        inner = _folded(terms(base.function, lambda _: True, taken), fold, taken | set(base.variables))
         rebuilt = terms(Sum(to_expr(inner), *base.limits), lambda _: True, taken)
         if len(rebuilt) == 1:
             return rebuilt[0]
@@ -210,10 +220,12 @@ def _value_of(expr: Sum, graph: Graph, equal: Equal) -> Term | None:
 
 
 def _factored(parts: list[Term]) -> Expr:
+    """The shortest of: a common factor taken out so that no denominator stays, or only what all share, or none."""
     if len(parts) < 2:
         return to_expr(parts)
-    shared = shared_factor(parts)
-    return Mul(shared.to_expr(), to_expr(divided(part, shared) for part in parts))
+    shared = (shared_factor(parts), shared_factor(parts, clear=False))
+    forms = [Mul(one.to_expr(), to_expr(divided(part, one) for part in parts)) for one in shared]
+    return min(*forms, to_expr(parts), key=operations)
 
 
 def operations(expr: Expr, seen: set[Expr] | None = None) -> int:

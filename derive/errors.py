@@ -19,6 +19,14 @@ class UnknownLayerError(DeriveError):
     """There is no layer of that name."""
 
 
+class GivenError(DeriveError):
+    """A given equation can't be read."""
+
+
+class TooLongError(DeriveError):
+    """A file takes too long to read."""
+
+
 class SizeError(DeriveError):
     """A batch size that no derivation can be made for."""
 

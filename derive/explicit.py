@@ -100,7 +100,9 @@ class _Writer:
         lengths = [range(1, int(self.write(high, at)) + 1) for _, _, high in expr.limits]
         bound = [limit[0] for limit in expr.limits]
         total = Add(*(self.write(expr.function, {**at, **dict(zip(bound, k, strict=True))}) for k in product(*lengths)))
-        if self._is_plain(total) and not any(set(total.args) & set(other.args) for other in self.plain_sums if other != total):
+        if self._is_plain(total) and not any(
+            set(total.args) & set(other.args) for other in self.plain_sums if other != total
+        ):
             self.plain_sums[total] = None
         return total
 

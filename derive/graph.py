@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, IndexedBase, Sum, Symbol
+from sympy import Expr, Indexed, IndexedBase, KroneckerDelta, Sum, Symbol
 
 from derive.errors import LayerError
 from derive.indices import indices_of, name_of
@@ -68,6 +68,8 @@ class Graph:
 
 def build(layer: Layer) -> Graph:
     """The checked graph of a layer. Raises `LayerError` naming the line that is wrong."""
+    if not layer.forward:
+        raise LayerError(f"{layer.name} has no forward pass. Assign at least one intermediate.")
     nodes: dict[str, Node] = {}
     for target in layer.inputs:
         _add(nodes, Node(target, None, _shape(target), ()))
@@ -76,6 +78,7 @@ def build(layer: Layer) -> Graph:
     if layer.loss in nodes:
         raise LayerError(f"{layer.loss} is the loss and can't name a quantity of the layer. Choose another name.")
     graph = Graph(layer, nodes)
+    _check_upstream(graph)
     _check_claims(graph)
     return graph
 
@@ -115,6 +118,7 @@ def _reads(value: Expr, ranges: dict[Symbol, Expr], target: Quantity, nodes: dic
         for bound, low, high in value.limits:
             if low != 1:
                 raise LayerError(f"In {target} the sum over {bound} starts at {low}. Sums start at 1.")
+            yield from _reads(high, ranges, target, nodes)
             ranges = {**ranges, bound: high}
         yield from _reads(value.function, ranges, target, nodes)
     elif isinstance(value, Indexed):
@@ -123,11 +127,18 @@ def _reads(value: Expr, ranges: dict[Symbol, Expr], target: Quantity, nodes: dic
     elif isinstance(value, IndexedBase):
         raise LayerError(f"In {target}, {value} has no index. Write {value}[i].")
     elif isinstance(value, Symbol):
-        if value not in ranges and not value.is_integer:
+        if not _is_size(value, ranges, target):
             yield _known(value, target, nodes)
-    else:
+    elif not isinstance(value, KroneckerDelta):
         for arg in value.args:
             yield from _reads(arg, ranges, target, nodes)
+
+
+def _is_size(symbol: Symbol, ranges: dict[Symbol, Expr], target: Quantity) -> bool:
+    """Whether it is a size, which may stand among numbers; an index may not."""
+    if symbol in ranges or (symbol.is_integer and not symbol.is_positive):
+        raise LayerError(f"In {target} the index {symbol} is used as a number. An index only says which element.")
+    return bool(symbol.is_integer)
 
 
 def _known(read: Quantity, target: Quantity, nodes: dict[str, Node]) -> str:
@@ -151,13 +162,33 @@ def _check_indices(read: Indexed, ranges: dict[Symbol, Expr], target: Quantity) 
             raise LayerError(f"{said} Use one size for both.")
 
 
+def _check_upstream(graph: Graph) -> None:
+    """The upstream gradient has a name of its own and the shape of the output; that of a scalar needs no shape."""
+    upstream, output = graph.layer.upstream, graph.output
+    name = upstream.label.name
+    if name in graph.nodes or name == graph.layer.loss:
+        raise LayerError(f"{name} is the upstream gradient and can't name another quantity. Choose another name.")
+    if not output.shape:
+        return
+    if upstream.shape is None:
+        raise LayerError(f"{name} has no shape. Declare it with tensor({name!r}, size).")
+    if tuple(upstream.shape) != output.shape:
+        mine, its = (", ".join(map(str, shape)) for shape in (upstream.shape, output.shape))
+        raise LayerError(f"The upstream gradient {name} has shape ({mine}), but {output.target} has shape ({its}).")
+
+
 def _check_claims(graph: Graph) -> None:
     """Claims may read any quantity and the upstream gradient, with the indices of what they are the gradient of."""
     output = graph.output
     upstream = Node(upstream_of(graph), None, output.shape, ())
     known = {**graph.nodes, upstream.name: upstream}
+    claimed: set[str] = set()
     for claim in graph.layer.gradients:
-        if name_of(claim.of) not in graph.nodes:
+        name = name_of(claim.of)
+        if name not in graph.nodes:
             said = f"A gradient is claimed for {claim.of}, which {graph.layer.name} does not have."
             raise LayerError(f"{said} Remove it, or define {claim.of}.")
+        if name in claimed:
+            raise LayerError(f"Two gradients are claimed for {name}. Keep one.")
+        claimed.add(name)
         tuple(_reads(claim.value, dict(zip(indices_of(claim.of), _shape(claim.of), strict=True)), claim.of, known))

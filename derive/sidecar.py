@@ -40,6 +40,8 @@ class Sidecar:
 
 def read_sidecar(document: Path) -> Sidecar | None:
     """The sidecar of a document, None if it has none. Raises `SidecarError` if it is not as it must be."""
+    if not document.name:
+        return None
     path = document.with_name(f"{document.stem}.expected.toml")
     if not path.is_file():
         return None
@@ -47,12 +49,18 @@ def read_sidecar(document: Path) -> Sidecar | None:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         return Sidecar(
             tuple(map(str, data.get("given", ()))),
-            data.get("layer"),
+            _layer(data.get("layer")),
             tuple(_expected(row) for row in data.get("equation", ())),
         )
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         said = f"{path} is not a sidecar: {error}."
         raise SidecarError(f"{said} It needs [[equation]] tables with line and verdict.") from None
+
+
+def _layer(name: object) -> str | None:
+    if name is not None and not isinstance(name, str):
+        raise ValueError("the layer is the name of a layer in quotes")
+    return name
 
 
 def _expected(row: dict[str, Any]) -> Expected:
@@ -69,7 +77,9 @@ def differences(found: Sequence[Entry], expected: Sequence[Expected]) -> tuple[s
         if entry.line != wanted.line:
             told.append(f"line {entry.line}: an equation where line {wanted.line} was expected")
         elif entry.verdict != wanted.verdict:
-            told.append(f"line {entry.line}: {entry.verdict}, expected {wanted.verdict}: {entry.understood or entry.latex}")
+            told.append(
+                f"line {entry.line}: {entry.verdict}, expected {wanted.verdict}: {entry.understood or entry.latex}"
+            )
         elif wanted.reading and entry.reading and wanted.reading not in entry.reading:
             told.append(f"line {entry.line}: read as {entry.reading}, expected {wanted.reading}")
     if len(found) != len(expected):

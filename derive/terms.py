@@ -84,13 +84,16 @@ def _sum(expr: Sum, keep: Keep, taken: frozenset[Expr]) -> list[Term]:
 
 
 def _summed(term: Term, bound: Symbol, ends: tuple[Expr, Expr], taken: frozenset[Expr]) -> Term:
+    """Σ of one term. What leaves the sum is relabelled: the bound letter no longer counts as taken there."""
     inside = {base: exponent for base, exponent in term.factors.items() if bound in base.free_symbols}
-    outside = {base: exponent for base, exponent in term.factors.items() if base not in inside}
+    outside = Term(term.coefficient, {})
+    for base, exponent in term.factors.items():
+        if base not in inside:
+            outside = outside.times(Term(S.One, {relabel(base, taken): exponent}))
     if not inside:
-        return Term(term.coefficient, outside).times(Term(S.One, {ends[1]: S.One}))
+        return outside.times(Term(S.One, {ends[1]: S.One}))
     body = Mul(*(Pow(base, exponent) for base, exponent in inside.items()))
-    whole = relabel(Sum(body, (bound, *ends)), taken)
-    return Term(term.coefficient, outside).times(Term(S.One, {whole: S.One}))
+    return outside.times(Term(S.One, {relabel(Sum(body, (bound, *ends)), taken): S.One}))
 
 
 def gathered(parts: Iterable[Term]) -> list[Term]:
@@ -102,15 +105,24 @@ def gathered(parts: Iterable[Term]) -> list[Term]:
     return [Term(coefficient, dict(key)) for key, coefficient in found.items() if coefficient != 0]
 
 
-def shared_factor(parts: list[Term]) -> Term:
-    """The largest term that divides every one of `parts`: lowest powers, and the common part of the numbers."""
-    bases = {base for term in parts for base in term.factors}
-    lowest = {base: min(term.factors.get(base, S.Zero) for term in parts) for base in bases}
+def shared_factor(parts: list[Term], *, clear: bool = True) -> Term:
+    """The largest term that divides every one of `parts`: lowest powers, and the common part of the numbers.
+
+    With `clear` it takes every denominator along: 1/z² from a/z + b/z². Without, only what all have: 1/z.
+    """
+    bases = {base: None for term in parts for base in term.factors}
+    lowest = {base: _shared_power([term.factors.get(base, S.Zero) for term in parts], clear=clear) for base in bases}
     tops, bottoms = zip(*((abs(term.coefficient.p), term.coefficient.q) for term in parts), strict=True)
     number = Rational(igcd(*tops, 0), ilcm(*bottoms, 1))
     if all(term.coefficient < 0 for term in parts):
         number = -number
     return Term(number, {base: exponent for base, exponent in lowest.items() if exponent != 0})
+
+
+def _shared_power(exponents: list[Rational], *, clear: bool) -> Rational:
+    if not clear and all(exponent < 0 for exponent in exponents):
+        return max(exponents)
+    return min(exponents) if clear or all(exponent > 0 for exponent in exponents) else S.Zero
 
 
 def divided(term: Term, by: Term) -> Term:

@@ -1,4 +1,4 @@
-"""The corpus of checks/ gets its expected verdicts, and no slip planted into it is proved unless it is true by brute force.
+"""The corpus of checks/ gets its expected verdicts; no slip planted into it is proved unless brute force agrees.
 
 The brute force is this file's own: it evaluates the syntax trees number by number, at every size 3, with derivatives by
 central differences in 50 digits. It shares no calculus, no elaboration and no evaluator with the program.
@@ -100,7 +100,7 @@ class World:
 
     def __init__(self, definitions, losses, sizes, seed):
         self.definitions, self.losses, self.sizes = definitions, losses, sizes
-        self.random, self.leaves = random.Random(seed), {}
+        self.random, self.leaves = random.Random(seed), {}  # noqa: S311 -- no secrets
         self.moved, self.held, self.known = {}, frozenset(), {}
 
     def reads(self, name):
@@ -235,7 +235,7 @@ class World:
         place = self.place(top, env)
         local = readings == "local" and self.ambiguous(above, below[0])
         held = frozenset(self.intermediates) - {above} if local else frozenset()
-        return self.slope(lambda: self.plain_value(*place), below, held)
+        return self.slope(lambda: self.quantity(*place), below, held)
 
     def adjoint(self, loss, below):
         outputs = self.outputs()
@@ -271,7 +271,7 @@ def inner_index(index, env):
 
 
 def holds(checker, equation, readings, seed):
-    """Whether an equation is true at three random points. Raises `NoValueError` where brute force has nothing to say."""
+    """Whether an equation is true at three random points. Raises `NoValueError` where there is nothing to say."""
     definitions = {}
     for one in checker.story.defining.values():
         if one.name in definitions and one.value != definitions[one.name][1]:
@@ -317,7 +317,9 @@ SLIPS = [
     (r"\\partial y", r"\\partial x"),
 ]
 DOCUMENTS = [
-    path for path in RIGHT if path.suffix != ".ipynb" and set(report(path).summary) <= {"definition", "proved", "notation"}
+    path
+    for path in RIGHT
+    if path.suffix != ".ipynb" and set(report(path).summary) <= {"definition", "proved", "notation"}
 ]
 
 
@@ -374,7 +376,7 @@ def outcome(path, source, key):
     return checker, checker.outcome(key, document.equations[key])
 
 
-def judged(path, source, key):
+def judged(path, source, key):  # noqa: PLR0911 -- one for each verdict
     """The verdict on a planted slip, "proved" only where brute force agrees or has nothing to say."""
     checker, found = outcome(path, source, key)
     if found is None or found.judgement is None:
@@ -423,7 +425,7 @@ def test_brute_force_has_something_to_say():
 def test_a_planted_slip_is_refuted_or_true(path):
     """Some slips are none (x for x̂ under Σx̂ = 0 …): those may stay proved, if brute force agrees."""
     every = planted(path)
-    some = random.Random(path.stem).sample(every, min(len(every), 8))
+    some = random.Random(path.stem).sample(every, min(len(every), 8))  # noqa: S311 -- no secrets
     verdicts = [judged(path, *one) for one in some]
     assert "refuted" in verdicts
     assert verdicts.count("proved") + verdicts.count("not looked at") <= 0.4 * len(verdicts), verdicts

@@ -135,6 +135,11 @@ def test_the_shared_factor_divides_every_term():
     assert to_expr(divided(part, shared) for part in parts) == 3 * b * c**2 - 2 * a
 
 
+def test_what_is_shared_can_leave_denominators():
+    shared = shared_factor(terms(a * b / c + a / c**2, none), clear=False)
+    assert shared.to_expr() == a / c
+
+
 def test_a_sum_over_two_indices_comes_apart():
     apart = terms(Sum(x[j] * g[k], (j, 1, m), (k, 1, m)), none, frozenset({i}))
     assert to_expr(apart) == total(x[j], j, m) * total(g[j], j, m)

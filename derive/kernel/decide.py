@@ -15,7 +15,6 @@ from derive.kernel.scope import Scope
 from derive.kernel.search import Audit, Question, Sieve, find, question
 from derive.kernel.verdict import Proved, Refuted, Undecided, Verdict
 
-
 GIVES_UP = (RecursionError, MemoryError, OverflowError, ValueError, TypeError, AttributeError, ArithmeticError)
 MOST_EXPLAINED = 6
 

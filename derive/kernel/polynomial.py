@@ -22,7 +22,9 @@ from derive.kernel.language import Unsupported
 Rational: TypeAlias = int | Fraction
 Atom: TypeAlias = tuple[str, ...]
 Factors: TypeAlias = tuple[tuple[Atom, int], ...]
-Key: TypeAlias = tuple[Any, ...]  # an Atom, or (SIGMA, sizes, Factors): a recursive type would slow every caller's checks
+Key: TypeAlias = tuple[
+    Any, ...
+]  # an Atom, or (SIGMA, sizes, Factors): a recursive type would slow every caller's checks
 Monomial: TypeAlias = frozenset[tuple[Key, int]]
 Poly: TypeAlias = dict[Monomial, Rational]
 

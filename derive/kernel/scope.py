@@ -191,7 +191,9 @@ class Scope:
         label = str(size)
         if label not in self._sizes:
             if not _counts(size):
-                raise Unsupported(f"a sum or a tensor of {size} elements: only sizes, their sums and products are counts")
+                raise Unsupported(
+                    f"a sum or a tensor of {size} elements: only sizes, their sums and products are counts"
+                )
             self._sizes[label] = self.poly(size)
         return label
 

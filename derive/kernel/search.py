@@ -135,7 +135,9 @@ def _gather_free(expr: Expr, bound: frozenset[Expr], found: dict[Symbol, Expr]) 
                 found.setdefault(index, size)
     elif expr.args and _has_tensors(expr):
         inner = bound | {limit[0] for limit in expr.limits} if isinstance(expr, Sum) else bound
-        for arg in expr.args[:2] if isinstance(expr, Partial) else expr.args[:1] if isinstance(expr, Sum) else expr.args:
+        for arg in (
+            expr.args[:2] if isinstance(expr, Partial) else expr.args[:1] if isinstance(expr, Sum) else expr.args
+        ):
             _gather_free(arg, inner, found)
 
 

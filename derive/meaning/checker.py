@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from derive.kernel import Proved
+from derive.meaning.doubt import is_given
 from derive.meaning.elaborate import TYPICAL_SIZES, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story, tell
 from derive.meaning.judge import Judgement, judge
-from derive.meaning.names import letters, plain, reads
+from derive.meaning.names import letters, plain, reads, whole_number
 from derive.meaning.problem import Problem
 from derive.meaning.sizes import Sizes, infer
 from derive.meaning.supply import in_the_letters_of
@@ -19,16 +20,19 @@ from derive.read.document import Document, Equation
 
 __all__ = ["Checker", "Outcome"]
 
+EPSILONS = frozenset({"ε", "eps", "epsilon"})  # what is added under a root under these names is taken to be positive
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one equation: it defined a name, was given, or was judged."""
+    """What became of one equation: it defined a name, was given (a value, a property of inputs), or was judged."""
 
     key: int
     equation: Equation
     defines: Definition | None
     judgement: Judgement | None
     restarts: bool = False
+    given: bool = False
 
 
 class Checker:
@@ -50,7 +54,12 @@ class Checker:
         if defined is not None:
             return Outcome(key, equation, defined, None, key in self.story.restarts)
         statement = Statement(key, equation.left, equation.right)
-        return Outcome(key, equation, None, judge(statement, self.problem(statement)))
+        problem = self.problem(statement)
+        judgement = None if key in self.story.special else judge(statement, problem)
+        unread = judgement is not None and judgement.meaning is None
+        if is_given(statement, problem) and not unread and not (judgement and isinstance(judgement.verdict, Proved)):
+            return Outcome(key, equation, None, None, given=True)
+        return Outcome(key, equation, None, judgement)
 
     def problem_of(self, outcome: Outcome) -> Problem:
         """The forward pass an equation belongs to."""
@@ -86,9 +95,11 @@ class Checker:
         return infer((str(one.key), one.left, one.right) for one in self.statements)
 
     def _joins_sizes(self, one: Equation) -> bool:
-        """Whether a given says that two sizes are one: N = m."""
+        """Whether a given says that two sizes are one, or a number: N = m, m = 4."""
         both = (one.left, one.right)
-        if not all(isinstance(side, Name) and not side.indices for side in both):
+        if not isinstance(one.left, Name) or one.left.indices:
+            return False
+        if not (isinstance(one.right, Name) and not one.right.indices) and not whole_number(one.right):
             return False
         limits = infer((str(key), each.left, each.right) for key, each in enumerate(self.document.equations)).names()
         return any(plain(side) in limits for side in both if isinstance(side, Name))
@@ -97,19 +108,28 @@ class Checker:
         """The names of one forward pass: sizes are inferred from its own definitions and claims."""
         same: dict[str, str] = {}
         for one in self.givens:
-            if self._joins_sizes(one) and isinstance(one.left, Name) and isinstance(one.right, Name):
-                left, right = plain(one.left), plain(one.right)
-                same[left] = same.get(right, right)
+            if self._joins_sizes(one) and isinstance(one.left, Name):
+                right = plain(one.right) if isinstance(one.right, Name) else str(whole_number(one.right))
+                same[plain(one.left)] = same.get(right, right)
         own = [one for one in self.statements if self._pass_of(one) is forward]
+        sizes = infer(((str(one.key), one.left, one.right) for one in own), self._bodies.values())
+        sizes.ranks |= self.sizes.ranks
         return Vocabulary(
-            infer(((str(one.key), one.left, one.right) for one in own), self._bodies.values()),
-            frozenset(_added_under_roots(self.statements)),
+            sizes,
+            frozenset(_added_under_roots(self.statements) & EPSILONS),
             self._defined,
             same,
             self._letters(),
             frozenset(self._read - self._defined) & TYPICAL_SIZES,
             {one.value: one.target for one in self._bodies.values()},
+            self._bottoms,
         )
+
+    @cached_property
+    def _bottoms(self) -> frozenset[str]:
+        """What something is differentiated by: no size."""
+        nodes = (node for one in self.statements for side in (one.left, one.right) for node in walk(side))
+        return frozenset(plain(node.bottom) for node in nodes if isinstance(node, Partial | Derivative))
 
     @cached_property
     def _bodies(self) -> dict[str, Definition]:
@@ -179,7 +199,9 @@ class Checker:
 def _named(number: int, body: Node) -> Definition:
     """An expression under a name of its own, at the index letters that are free in it."""
     bound = {node.index.base for node in walk(body) if isinstance(node, Summation) and node.index is not None}
-    used = (index.base for node in walk(body) if isinstance(node, Name) for index in node.indices if isinstance(index, Name))
+    used = (
+        index.base for node in walk(body) if isinstance(node, Name) for index in node.indices if isinstance(index, Name)
+    )
     free = tuple(dict.fromkeys(letter for letter in used if letter not in bound))
     target = Name(f"[{number}]", indices=tuple(map(Name, free)))
     return Definition(-1, plain(target), free, target, body)
@@ -187,11 +209,11 @@ def _named(number: int, body: Node) -> Definition:
 
 def roots_of_squares(sides: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
     """σ = √(σ²) for every σ² that is defined while σ is only read: the usual way to write a standard deviation."""
-    defined = {plain(left): left for left, _ in sides if isinstance(left, Name)}
+    defined = {plain(left): (left, right) for left, right in sides if isinstance(left, Name)}
     read = {name for pair in sides for side in pair for name in reads(side)}
     found: list[tuple[Node, Node]] = []
-    for square in defined.values():
-        if square.superscript == "2":
+    for square, right in defined.values():
+        if square.superscript == "2" and not isinstance(right, Power):
             root = replace(square, superscript="")
             if plain(root) in read and plain(root) not in defined:
                 found.append((root, Root(square)))
@@ -224,5 +246,3 @@ def _terms_under_root(node: Node) -> tuple[Node, ...]:
             return ()
     inner = getattr(inner, "body", inner)
     return inner.terms if isinstance(inner, Addition) else ()
-
-

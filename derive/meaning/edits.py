@@ -1,4 +1,4 @@
-"""Single edits of a formula, the ones that people need: a sign, a factor, an exponent, a name, an index, a Σ, a bracket.
+"""Single edits of a formula that people need: a sign, a factor, an exponent, a name, an index, a Σ, a bracket.
 
 Promises: every tree that comes out differs from the given one in one place, `edit` says where and how in the author's
 own signs, and what is likelier to be meant comes first.
@@ -205,8 +205,10 @@ def _reach(node: Node, material: Material) -> Iterator[Edit]:
 
 
 def _numbers(node: Node, material: Material) -> Iterator[Edit]:
-    del material
     if isinstance(node, Number):
+        yield from (
+            Edit(Fraction(node, Name(size)), f"{node.digits}/{size} for {node.digits}") for size in material.sizes
+        )
         yield from (Edit(Number(new), f"{new} for {node.digits}") for new in ("1", "2", "3", "4") if new != node.digits)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sympy import Add, Expr, IndexedBase, Integer, KroneckerDelta, Mul, Pow, Rational, S, Sum, Symbol, exp, log
 
@@ -34,6 +35,8 @@ from derive.notation.syntax import (
 __all__ = ["TYPICAL_SIZES", "Elaborator", "Meaningless", "Vocabulary", "typical_size"]
 
 TYPICAL_SIZES = frozenset("mnNMD")
+MOST_DIGITS = 1_000
+FUNCTION_LETTERS = frozenset("fFhφψσ")
 
 
 class Meaningless(Exception):  # noqa: N818 -- a reason to stay undecided, not an error of the user's
@@ -56,6 +59,7 @@ class Vocabulary:
     letters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     letters_for_sizes: frozenset[str] = frozenset()
     bodies: Mapping[Node, Name] = field(default_factory=dict)
+    differentiated: frozenset[str] = frozenset()
 
     def size(self, name: str) -> Expr:
         """A size by name, or by its digits."""
@@ -83,7 +87,7 @@ class Vocabulary:
 
     def is_size(self, name: str) -> bool:
         known = self.sizes.names() | self.same.keys() | set(self.same.values())
-        return name in known or (typical_size(name) and name not in self.defined)
+        return name in known or (typical_size(name) and name not in self.defined | self.differentiated)
 
     def quantity(self, name: str, indices: tuple[Expr, ...]) -> Expr:
         """A tensor at indices, a scalar, or a size."""
@@ -102,6 +106,7 @@ class Elaborator:
     words: Vocabulary
     derivative: Callable[[Expr, Expr], Expr]
     outer: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()  # the letters of the whole equation
     assumed: dict[str, None] = field(default_factory=dict)
     conditions: dict[tuple[str, str], None] = field(default_factory=dict)
     denominators: dict[Expr, None] = field(default_factory=dict)
@@ -122,6 +127,8 @@ class Elaborator:
     def _expr(self, tree: Node, bound: Mapping[str, Expr]) -> Expr:
         match tree:
             case Number(digits):
+                if len(digits) > MOST_DIGITS:
+                    raise Meaningless(f"a number of {len(digits)} digits")
                 return Rational(digits)
             case Name():
                 return self.quantity(tree, bound)
@@ -132,6 +139,7 @@ class Elaborator:
             case Addition(terms):
                 return Add(*(self.expr(term, bound) for term in terms))
             case Product(factors):
+                self._refuse_odd(factors)
                 return Mul(*(self.expr(factor, bound) for factor in factors))
             case Fraction(top, bottom):
                 return Mul(self.expr(top, bound), self._inverse(self.expr(bottom, bound)))
@@ -156,6 +164,16 @@ class Elaborator:
             case Derivative(body, bottom):
                 return self.derivative(self.quantity(self.words.bodies[body], bound), self.quantity(bottom, bound))
         raise Meaningless(f"{type(tree).__name__} has no meaning here")
+
+    def _refuse_odd(self, factors: tuple[Node, ...]) -> None:
+        """What looks like a product and may be a function's value or an equation's number."""
+        if isinstance(factors[-1], Number) and factors[-1].digits != "0":  # … · 0 shows why a term is none
+            raise Meaningless("a number behind a product: put it in front, or is it the equation's number?")
+        for name, argument in pairwise(factors):
+            if isinstance(name, Name) and not name.indices and plain(name) not in self.words.defined:
+                letter = name.base in FUNCTION_LETTERS and isinstance(argument, Addition | Bracket)
+                if letter or "′" in name.superscript:
+                    raise Meaningless(f"{plain(name)} may be a function of what is in the bracket, or a factor")
 
     def _inverse(self, bottom: Expr) -> Expr:
         self.denominators[bottom] = None
@@ -196,6 +214,8 @@ class Elaborator:
     @staticmethod
     def _index(index: Node) -> Expr:
         number = whole_number(index)
+        if number == 0:
+            raise Meaningless("the element 0: elements are counted from 1")
         if number is not None:
             return Integer(number)
         if isinstance(index, Name) and not index.indices:
@@ -211,6 +231,9 @@ class Elaborator:
         size = self._range(tree, letter)
         body = self.expr(tree.body, {**bound, letter: size})
         if tree.other_than is not None:
+            other = getattr(tree.other_than, "base", "")
+            if other and other not in self.outer | self.free and other not in bound:
+                raise Meaningless(f"a sum over {letter} ≠ {other}, where nothing says what {other} is")
             body = Mul(1 - KroneckerDelta(Symbol(letter, integer=True), self._index(tree.other_than)), body)
         return Sum(body, (Symbol(letter, integer=True), 1, size))
 
@@ -229,11 +252,13 @@ class Elaborator:
         written = size_of_range(tree)
         if tree.high is not None and written is None:
             raise Meaningless("a sum with limits other than 1 … m")
+        inferred = next((self._slot_size(tree.body, letter) for at, _ in self._places(tree.body) if at == letter), None)
         if written is not None and whole_number(tree.low) == 0 and isinstance(tree.high, Name):
+            if inferred is None:
+                raise Meaningless(f"a sum from 0 to {written}: {written} terms or one more?")
             self.assumed[f"the sum over {letter} from 0 to {written} runs over all {written} elements"] = None
         elif tree.low is not None and whole_number(tree.low) not in (0, 1):
             raise Meaningless("a sum that starts elsewhere than at 1")
-        inferred = next((self._slot_size(tree.body, letter) for at, _ in self._places(tree.body) if at == letter), None)
         if written is None:
             if inferred is None:
                 raise Meaningless(f"a sum over {letter}, of which nothing says how far it runs")

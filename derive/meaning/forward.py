@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from derive.meaning.names import letters, plain, reads
-from derive.notation.syntax import Call, Name, Node, Partial, walk
+from derive.notation.syntax import Call, Fraction, Minus, Name, Node, Number, Partial, walk
 
 __all__ = ["FUNCTIONS", "Definition", "Forward", "Statement", "Story", "tell"]
 
@@ -76,11 +77,19 @@ class Forward:
 
 @dataclass(slots=True)
 class Story:
-    """A document taken apart: its forward passes in order, which statements define, and its losses."""
+    """A document taken apart: its forward passes in order, which statements define, and its losses.
+
+    `special` are values that are given to names which the rest of the document reads as any number (γ = 1): they hold
+    where they stand, and are no part of the forward pass. `hypotheses` state a property of what nothing defines
+    (Σ_k t_k = 1), or were given and define nothing. `claims` are all other statements.
+    """
 
     passes: list[Forward]
     defining: dict[int, Definition]
     restarts: set[int] = field(default_factory=set)
+    special: dict[int, Definition] = field(default_factory=dict)
+    hypotheses: tuple[Statement, ...] = ()
+    claims: tuple[Statement, ...] = ()
     losses: frozenset[str] = frozenset()
     same_loss: dict[str, str] = field(default_factory=dict)
 
@@ -98,35 +107,67 @@ def has_derivative(tree: Node) -> bool:
 def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset()) -> Story:
     """Sorts the statements of a document into definitions and claims. Second definitions in `claims` start nothing."""
     losses, same_loss = _losses(statements)
-    first: dict[str, Definition] = {}
-    story = Story([], {}, losses=losses, same_loss=same_loss)
-    later: dict[str, Definition] = {}
-    starts: list[tuple[int, dict[str, Definition]]] = []
     lefts = [one for one in statements if isinstance(one.left, Name)]
     candidates = {plain(one.left) for one in lefts if isinstance(one.left, Name)}
     # A name that the forward pass reads is no new name for a derivative: ∂y/∂x̂ = γ is a claim about γ.
     candidates |= {name for one in lefts if not has_derivative(one.right) for name in reads(one.right)}
+    story = Story([], {}, losses=losses, same_loss=same_loss)
+    first: dict[str, Definition] = {}
+    again: list[Definition] = []
     for one in statements:
         found = _definition(one, candidates, losses)
         if found is None:
             continue
-        if found.name not in first:
+        if _is_special(found, statements):
+            story.special[found.key] = found
+        elif found.name not in first:
             first[found.name] = found
-        elif found.key not in claims and _restarts(found, {**first, **later}):
-            if found.name in later or not starts:
-                starts.append((found.key, {}))
-            later[found.name] = found
-            starts[-1][1][found.name] = found
-            story.restarts.add(found.key)
-        else:
-            continue
-        story.defining[found.key] = found
+            story.defining[found.key] = found
+        elif found.key not in claims and _restarts(found, first):
+            again.append(found)
+    if len({one.name for one in again}) > 1 or any(_is_built_anew(one, first) for one in again):
+        story.restarts |= {one.key for one in again}
+        story.defining |= {one.key: one for one in again}
+    rest = [one for one in statements if one.key not in story.defining and one.key not in story.special]
+    known = {one.name for one in story.defining.values()} | losses
+    # What is assumed is said before anything is claimed; the same line further down is a claim.
+    start = takewhile(lambda one: one.key < 0 or _is_hypothesis(one, known), rest)
+    story.hypotheses = tuple(start)
+    story.claims = tuple(one for one in rest if one not in story.hypotheses)
+    story.passes += _passes(statements, first, [one for one in again if one.key in story.restarts], story)
+    return story
+
+
+def _passes(
+    statements: Sequence[Statement], first: Mapping[str, Definition], again: Sequence[Definition], story: Story
+) -> list[Forward]:
+    """The first forward pass, and one more from each line on that defines a name anew."""
     values = (one.value for one in story.defining.values() if not has_derivative(one.value))
     read = frozenset(name for value in values for name in reads(value))
-    story.passes.append(Forward(min((one.key for one in statements), default=0), first, read))
-    for start, changed in starts:
-        story.passes.append(Forward(start, {**story.passes[-1].definitions, **changed}, read))
-    return story
+    passes = [Forward(min((one.key for one in statements), default=0), first, read)]
+    for one in again:
+        passes.append(Forward(one.key, {**passes[-1].definitions, one.name: one}, read))
+    return passes
+
+
+def _is_special(found: Definition, statements: Sequence[Statement]) -> bool:
+    """Whether a value is given to a name that other statements read as any number: γ = 1, ε = 0, m = 2, a = b."""
+    value = found.value.value if isinstance(found.value, Minus) else found.value
+    plain_value = isinstance(value, Number) or (isinstance(value, Fraction) and not reads(value))
+    same = isinstance(value, Name) and not value.indices and not found.letters and found.key > 0
+    if not (plain_value or same):
+        return False
+    others = [one for one in statements if one.key != found.key and (plain_value or one.key < found.key)]
+    return any(found.name in reads(side) for one in others for side in (one.left, one.right))
+
+
+def _is_hypothesis(one: Statement, known: set[str]) -> bool:
+    """Whether an equation says what something is worth that nothing defines: Σ_k t_k = 1, ‖w‖ = 1."""
+    if has_derivative(one.left) or has_derivative(one.right):
+        return False
+    left, right = reads(one.left), reads(one.right)
+    value = isinstance(one.right, Number) or (isinstance(one.right, Name) and not one.right.indices)
+    return value and bool(left) and not left & right and not (left | right) & known
 
 
 def _definition(one: Statement, candidates: set[str], losses: frozenset[str]) -> Definition | None:
@@ -144,9 +185,24 @@ def _definition(one: Statement, candidates: set[str], losses: frozenset[str]) ->
 
 
 def _restarts(found: Definition, known: Mapping[str, Definition]) -> bool:
-    """Whether a second definition reads an intermediate that was introduced after the first one."""
-    before = known[found.name].key
-    return any(known[name].key > before for name in reads(found.value) if name in known and name != found.name)
+    """Whether a second definition is of another forward pass.
+
+    It is if it is built on intermediates that came after the first one, and goes back to none of the intermediates that
+    the first one is made of, nor to the name itself.
+    """
+    old = known[found.name]
+    forward = Forward(0, known)
+    new = reads(found.value)
+    if not any(known[name].key > old.key for name in new if name in known and name != found.name):
+        return False
+    behind = forward.reached(new)
+    return not behind & (reads(old.value) & known.keys()) and found.name not in behind
+
+
+def _is_built_anew(found: Definition, known: Mapping[str, Definition]) -> bool:
+    """Whether a second definition rests on two new intermediates or more. On fewer, one line alone is a claim."""
+    behind = Forward(0, known).reached(reads(found.value))
+    return sum(known[name].key > known[found.name].key for name in behind if name in known) > 1
 
 
 def _losses(statements: Sequence[Statement]) -> tuple[frozenset[str], dict[str, str]]:

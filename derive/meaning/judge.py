@@ -15,6 +15,7 @@ from sympy import Expr, Indexed, Symbol
 
 from derive.kernel import Counterexample, Proved, Refuted, Undecided, Verdict
 from derive.kernel.language import quantities
+from derive.meaning.doubt import doubt
 from derive.meaning.elaborate import Meaningless, Vocabulary, typical_size
 from derive.meaning.forward import Statement
 from derive.meaning.names import names_in, plain
@@ -25,6 +26,8 @@ __all__ = ["Judgement", "judge"]
 
 MOST_READINGS = 16
 MOST_PAIRS = 6
+UPSTREAM_LETTERS = frozenset("δgGΔ∇η")
+UPSTREAM_NAMES = frozenset({"dout", "dL", "dY", "dy", "upstream", "grad", "d", "D"})
 SCALES = ("γ", "w", "g", "α", "a", "weight", "scale")
 
 
@@ -81,7 +84,32 @@ def judge(statement: Statement, problem: Problem) -> Judgement:
         proof = attempt.proof()
         if proof is not None:
             return proof
-    return _unless_unknown(statement, problem, _fairest(attempts).refutation())
+    fairest = _fairest(attempts)
+    found = _unless_unknown(statement, problem, fairest.refutation())
+    if isinstance(found.verdict, Refuted):
+        reason = doubt(statement, fairest.problem, fairest.meanings) or _unsure(found)
+        return replace(found, verdict=Undecided(reason)) if reason else found
+    return found
+
+
+def _tensors(found: Judgement) -> list[Indexed]:
+    sides = (found.meaning.left, found.meaning.right) if found.meaning else ()
+    return [q for q in quantities(*sides) if isinstance(q, Indexed)]
+
+
+def _unsure(found: Judgement) -> str | None:
+    """A claim is not wrong because of a size or a name that was only guessed."""
+    conditions = found.meaning.conditions if found.meaning else ()
+    if conditions:
+        pairs = " and ".join(f"{one} = {other}" for one, other in conditions)
+        return f"it is not clear whether {pairs}; say so with --given"
+    named = {int(i) for q in _tensors(found) for i in q.indices if i.is_Integer}
+    sizes = dict(found.verdict.counterexample.sizes).values() if isinstance(found.verdict, Refuted) else ()
+    if named and sizes and min(sizes) < max(named):
+        return f"it names element {max(named)}, and no counterexample was found that has as many"
+    if any(" is the loss " in one for one in found.assumed):
+        return f"it does not hold if {found.assumed[-1]}; say what is meant with --given"
+    return None
 
 
 def _with_one_loss(statement: Statement, problem: Problem) -> tuple[Problem, tuple[str, ...]]:
@@ -224,6 +252,8 @@ def _with_upstream(statement: Statement, problem: Problem) -> _Attempt | None:
     if len(problem.outputs) != 1 or len(unknown) != 1 or len(losses) > 1:
         return None
     (name,), (output,) = unknown, problem.outputs
+    if not _may_be_upstream(name, output):
+        return None
     loss = losses[0] if losses else "L"
     plainly = _as_written(statement, problem)
     meanings = []
@@ -235,6 +265,16 @@ def _with_upstream(statement: Statement, problem: Problem) -> _Attempt | None:
             put = {old: new / problem.words.quantity(scale, ()) for old, new in put.items()}
         meanings.append(replace(meaning, left=meaning.left.xreplace(put), right=meaning.right.xreplace(put)))
     return _Attempt(problem, tuple(meanings), (_told(name, output, loss, scale),)) if meanings else None
+
+
+def _may_be_upstream(name: str, output: str) -> bool:
+    """Whether a name is one that authors give to ∂L/∂y: δ, g, dy, dout, with or without an accent or a label."""
+    letter = name.partition("_")[0]
+    if letter != output and letter.startswith(output) and not letter[len(output) :].isalnum():
+        return True  # ȳ
+    return (
+        letter[:1] in UPSTREAM_LETTERS or letter in {f"{d}{output}" for d in ("d", "D", "Δ", "∇", "g")} | UPSTREAM_NAMES
+    )
 
 
 def _told(name: str, output: str, loss: str, scale: str | None) -> str:

@@ -6,7 +6,7 @@ The loss of a document is known by its derivatives only. It stands for any funct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -57,8 +57,8 @@ class Problem:
     def outputs_of(self, loss: str) -> tuple[str, ...]:
         """What a loss is a function of.
 
-        The outputs it is differentiated by; else the last intermediates it is differentiated by, if all others it is
-        differentiated by lead there; else the last output that they lead to.
+        The outputs it is differentiated by, else the last output that everything it is differentiated by leads to. An
+        intermediate is never taken for the end: the paths around it would be lost.
         """
         loss = self.story.same_loss.get(loss, loss)
         if loss not in self._outputs:
@@ -72,11 +72,7 @@ class Problem:
         named = tuple(name for name in sinks if name in mentioned)
         if named:
             return named
-        inside = [name for name in self.forward.intermediates if name in mentioned]
-        above = [name for name in inside if not any(name in self.forward.reached([o]) for o in inside if o != name)]
         known = mentioned & (self.words.defined | self.forward.reached(self.forward.intermediates))
-        if above and known <= self.forward.reached(above):
-            return tuple(above)
         fitting = [name for name in sinks if known <= self.forward.reached([name])]
         return tuple(fitting[-1:]) or sinks[-1:]
 
@@ -105,8 +101,8 @@ class Problem:
     def ambiguous(self, top: str, bottom: str) -> bool:
         """Whether ∂top/∂bottom has two readings: top reads bottom itself and also through another intermediate."""
         direct = self.forward.reads(top)
-        if bottom not in direct:
-            return False
+        if bottom not in direct or (top in self.forward.outputs and not self.definitions[top].letters):
+            return False  # a number that nothing reads is a loss: nobody means its derivative with the rest held fixed
         return any(bottom in self.forward.reached([other]) for other in direct - {bottom} if other in self.definitions)
 
     def pairs(self, *trees: Node) -> list[Pair]:
@@ -120,16 +116,28 @@ class Problem:
 
     def meaning(self, left: Node, right: Node, readings: Mapping[Pair, str]) -> Meaning:
         """Both sides in SymPy. Raises `Meaningless`."""
-        elaborator = self._elaborator(readings, _letters_outside(left))
+        elaborator = self._elaborator(readings, _letters_outside(left, self.words.letters))
+        elaborator.free = _letters_written(left, right)
         sides = elaborator.expr(left), elaborator.expr(right)
         self._refuse_missing(*sides)
         return Meaning(
             *sides,
-            tuple(elaborator.assumed),
+            (*elaborator.assumed, *self._told_outputs(left, right)),
             tuple(elaborator.conditions),
             tuple(elaborator.denominators),
             readings,
         )
+
+    def _told_outputs(self, left: Node, right: Node) -> tuple[str, ...]:
+        """On what a loss depends, where the document leaves a choice."""
+        nodes = (node for side in (left, right) for node in walk(side) if isinstance(node, Partial))
+        told: dict[str, None] = {}
+        for loss in sorted({plain(node.top) for node in nodes if self.is_loss(plain(node.top))}):
+            chosen = self.outputs_of(loss)
+            others = [name for name in self.forward.outputs if name not in chosen and name not in self.story.losses]
+            if chosen and any(not set(self.forward.reached([name])) & set(chosen) for name in others):
+                told[f"{loss} depends on {' and '.join(chosen)} only"] = None
+        return tuple(told)
 
     def _refuse_missing(self, *sides: Expr) -> None:
         """Nothing can be said about what goes back to a definition without a meaning."""
@@ -141,7 +149,8 @@ class Problem:
 
     def sketcher(self, left: Node, readings: Mapping[Pair, str]) -> Callable[[Node], Expr]:
         """A translation that remembers parts of trees, for looking at many variants of one formula."""
-        elaborator = self._elaborator(readings, _letters_outside(left))
+        elaborator = self._elaborator(readings, _letters_outside(left, self.words.letters))
+        elaborator.free = _letters_written(left)
         elaborator.memory = {}
         return elaborator.expr
 
@@ -189,6 +198,12 @@ class Problem:
     def kernel(self) -> Kernel:
         """The kernel under the definitions of this forward pass."""
         return Kernel(self.equations)
+
+    def kernel_with(self, more: Iterable[Definition]) -> Kernel | None:
+        """The kernel under more definitions, such as γ = 1; None if one of them has no meaning or is about a size."""
+        pairs = [self._value(one) for one in more]
+        known = [pair for pair in pairs if isinstance(pair, tuple) and not pair[0].is_integer]
+        return Kernel((*self.equations, *known)) if len(known) == len(pairs) else None
 
     @cached_property
     def equations(self) -> tuple[tuple[Expr, Expr], ...]:
@@ -293,9 +308,18 @@ def _shape(target: Expr) -> tuple[Expr, ...]:
     return tuple(target.base.shape) if isinstance(target, Indexed) else ()
 
 
-def _letters_outside(left: Node) -> frozenset[str]:
-    """The index letters of a left side: a Σ without an index does not run over them."""
+def _letters_written(*sides: Node) -> frozenset[str]:
+    """The index letters of every name in an equation."""
+    names = (node for side in sides for node in walk(side) if isinstance(node, Name))
+    return frozenset(index.base for name in names for index in name.indices if isinstance(index, Name))
+
+
+def _letters_outside(left: Node, usual: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """The index letters of a left side, those it leaves out too: a Σ without an index does not run over them."""
     if isinstance(left, Partial):
-        return _letters_outside(left.top) | _letters_outside(left.bottom)
-    indices = left.indices if isinstance(left, Name) else ()
-    return frozenset(index.base for index in indices if isinstance(index, Name))
+        return _letters_outside(left.top, usual) | _letters_outside(left.bottom, usual)
+    if not isinstance(left, Name):
+        return frozenset()
+    if not left.indices:
+        return frozenset(usual.get(plain(left), ()))
+    return frozenset(index.base for index in left.indices if isinstance(index, Name))

@@ -83,7 +83,8 @@ def _true(problem: Problem, tried: Repair, readings: Mapping[Pair, str]) -> bool
     meaning = problem.meaning(tried.left, tried.right, readings)
     if not problem.kernel.equal(meaning.left, meaning.right):
         return False
-    return isinstance(decided(problem, meaning).verdict, Proved)
+    verdict = decided(problem, meaning).verdict
+    return isinstance(verdict, Proved) and not verdict.note
 
 
 def _material(statement: Statement, problem: Problem) -> Material:

@@ -114,7 +114,9 @@ class Truth:
             return None
         node = self.graph.nodes[name_of(of)]
         value = adjoint.value if node.value is not None else self._written_out(adjoint.value)
-        return _moved(self._short(relabel(value, frozenset(indices_of(adjoint.of))), indices_of(adjoint.of)), adjoint.of, of)
+        return _moved(
+            self._short(relabel(value, frozenset(indices_of(adjoint.of))), indices_of(adjoint.of)), adjoint.of, of
+        )
 
     def _written_out(self, expr: Expr) -> Expr:
         values = {name_of(one.target): one.assignment for one in self.adjoints.values()}
@@ -167,5 +169,3 @@ def _moved(value: Expr, at: Expr, to: Expr) -> Expr:
 
 def _is_integer(quantity: Expr) -> bool:
     return isinstance(quantity, Symbol) and bool(quantity.is_integer)
-
-

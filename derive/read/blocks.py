@@ -245,7 +245,8 @@ class _Scanner:
         if self.kind != "tex" and _PRICE.fullmatch(self.text, opening + 1, end):
             return
         doubled = self.text.startswith("$$", end) and self.text[end + 2 : end + 3] in {"", "\n", "\r", " "}
-        self.add(Block(self.at, end, opening, end + 1 + doubled, display=False))
+        ticked = self.kind != "tex" and self.text[self.at] == self.text[end - 1] == "`" and end - self.at > 2  # $`…`$
+        self.add(Block(self.at + ticked, end - ticked, opening, end + 1 + doubled, display=False))
 
     def find_dollar(self, limit: int) -> int | None:
         """The next dollar that no backslash escapes."""

@@ -9,8 +9,8 @@ Indices. A subscript letter is an index if
 Everything else is a label, part of the name: μ_B, x_{norm}, σ_b. A run of lower case letters that are not all indices
 is one label. A label in capitals or Greek may be followed by indices: μ_{Bj}.
 
-Squares. σ² is a name of its own if, somewhere in the document, it is all of a left side or a derivative is taken of it
-or by it, and σ itself is not defined (is no left side). By it: always. All labels and indices of a letter go together.
+Squares. σ² is a name of its own if a derivative is taken by it, or if it is all of a left side before σ is one: a
+derivative of x² alone makes it no name. All labels and indices of a letter go together.
 
 Words. A run of three or more letters is one name if it is all of a left side in the document or a common name of code
 (dout); a run of two is one if it is d and a letter (dx), unless d is a letter of its own in the document.
@@ -70,10 +70,15 @@ class Evidence:
     subscripts: dict[Key, set[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(set))
     left: set[Key] = field(default_factory=set)
     squared_left: set[Key] = field(default_factory=set)
-    squared_top: set[Key] = field(default_factory=set)
+    first_left: dict[tuple[Key, str], int] = field(default_factory=dict)
     squared_bottom: set[Key] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
     d_is_a_letter: bool = False
+
+    def is_left(self, key: Key, *, squared: bool) -> None:
+        """A name, or its square, is all of a left side."""
+        (self.squared_left if squared else self.left).add(key)
+        self.first_left.setdefault((key, "²" if squared else ""), len(self.first_left))
 
     def saw(self, key: Key, units: Iterable[str]) -> None:
         """`units` stood side by side in one part of a subscript of `key`."""
@@ -83,7 +88,9 @@ class Evidence:
 def decide(evidence: Evidence) -> Decisions:
     """The rules of this module, applied."""
     indices = frozenset(_USUAL | evidence.bound | _shared(evidence))
-    squared = evidence.squared_bottom | ((evidence.squared_left | evidence.squared_top) - evidence.left)
+    first = evidence.first_left
+    squared = set(evidence.squared_bottom)
+    squared |= {key for key in evidence.squared_left if first[key, "²"] < first.get((key, ""), len(first))}
     return Decisions(
         indices=indices,
         sizes=frozenset(evidence.sizes),

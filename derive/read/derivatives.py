@@ -88,9 +88,6 @@ class DerivativeReader(SumReader):
             self.fail(_FIRST, start)
         with self.within(start, end), self.deeper():
             inner = bare(self.expression())
-        key = self.squared_key(inner)
-        if key is not None:
-            self.evidence.squared_top.add(key)
         return self.derived(inner, bottom)
 
     def derived(self, inner: Node, bottom: Name) -> Node:

@@ -76,6 +76,7 @@ class Document:
     givens: tuple[Equation | Unreadable, ...]
     repairs: tuple[Repair, ...]
     decisions: Decisions
+    has_equations: bool = True  # whether there is an equals sign anywhere, read or not
 
     @property
     def equations(self) -> tuple[Equation, ...]:

@@ -181,7 +181,7 @@ def _is_loose(token: Token) -> bool:
 
 def _without_punctuation(piece: Piece) -> Piece:
     tokens = piece.tokens
-    while tokens and (_is(tokens[-1], frozenset(".:!")) or tokens[-1][:2] == ("mark", "∎")):
+    while tokens and (_is(tokens[-1], frozenset(".:")) or tokens[-1][:2] == ("mark", "∎")):
         tokens = tokens[:-1]
     piece.tokens = tokens
     piece.open_end = bool(tokens) and _is(tokens[-1], _OPERATORS | RELATIONS)

@@ -185,7 +185,8 @@ def _read(raw: str, kind: str, name: str, given: Iterable[str]) -> Document:
     givens += [_stated(text) for text in given]
     decisions = reading.decided(givens)
     stated = [item for one in givens for item in one.items(decisions) if not isinstance(item, Notation)]
-    return Document(name, tuple(reading.items(decisions)), tuple(stated), tuple(prepared.repairs), decisions)
+    items = tuple(reading.items(decisions))
+    return Document(name, items, tuple(stated), tuple(prepared.repairs), decisions, has_equations="=" in raw)
 
 
 def _undollared(text: str, given: GivenText) -> GivenText:
@@ -412,11 +413,11 @@ def _first_tree(tokens: list[Token], evidence: Evidence) -> Node | None:
 def _gather_left(tree: Node, evidence: Evidence) -> None:
     match tree:
         case Name(base, accent, superscript):
-            (evidence.squared_left if superscript.startswith("2") else evidence.left).add((base, accent))
+            evidence.is_left((base, accent), squared=superscript.startswith("2"))
         case Indicator(mark="δ"):
-            evidence.left.add(("δ", ""))
+            evidence.is_left(("δ", ""), squared=False)
         case Power(Name(base, accent, ""), exponent) if exponent.parts == () and getattr(exponent, "digits", "") == "2":
-            evidence.squared_left.add((base, accent))
+            evidence.is_left((base, accent), squared=True)
         case _:
             pass
 

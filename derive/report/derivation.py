@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -275,7 +276,7 @@ def numeric_lines(found: tuple[NumericCheck, ...], *, stable: bool) -> tuple[Num
 
 
 def _numeric_line(group: list[NumericCheck], *, stable: bool) -> NumericLine:
-    near = max(group, key=lambda one: (not one.passed, one.scaled_error / one.tolerance))
+    near = max(group, key=lambda one: (not one.passed, _share_of_tolerance(one)))
     return NumericLine(
         near.against,
         near.dtype,
@@ -286,6 +287,13 @@ def _numeric_line(group: list[NumericCheck], *, stable: bool) -> NumericLine:
         all(one.passed for one in group),
         "" if stable else f"{near.quantity}, m = {near.m}{', ' + near.case if near.case else ''}",
     )
+
+
+def _share_of_tolerance(one: NumericCheck) -> float:
+    """How much of its tolerance an error takes up; every error is too large for a tolerance of 0."""
+    if one.tolerance:
+        return one.scaled_error / one.tolerance
+    return inf if one.scaled_error else 0.0
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:

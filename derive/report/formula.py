@@ -9,6 +9,7 @@ from derive.notation import Notation
 
 __all__ = ["Example", "Formula", "Judge", "Judged", "equation", "example"]
 
+
 @dataclass(frozen=True, slots=True)
 class Formula:
     """One formula in both notations."""

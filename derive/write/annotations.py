@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 from derive.report.document import DocumentReport, Entry
 
@@ -61,9 +62,14 @@ def _rule(name: str) -> dict[str, Any]:
     return {"id": name, "shortDescription": {"text": RULES[name]}}
 
 
+def _uri(path: str) -> str:
+    """A path as a URI reference (RFC 3986)."""
+    return quote(path, safe="/~")
+
+
 def _result(path: str, found: tuple[str, str, int, int, str]) -> dict[str, Any]:
     rule, level, line, column, said = found
-    place = {"artifactLocation": {"uri": path}, "region": {"startLine": line, "startColumn": column}}
+    place = {"artifactLocation": {"uri": _uri(path)}, "region": {"startLine": line, "startColumn": column}}
     return {
         "ruleId": rule,
         "ruleIndex": list(RULES).index(rule),

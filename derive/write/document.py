@@ -1,4 +1,4 @@
-"""Checked documents as text: a compiler's messages, one paragraph an equation, and a count of verdicts for each file."""
+"""Checked documents as text: a compiler's messages, a paragraph an equation, and a count of verdicts for each file."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def _file(one: DocumentReport, width: int) -> Iterator[Text]:
     if one.error:
         yield Text(f"{one.path}: {one.error}", style="bold red")
         return
-    for repair in one.repairs:
-        yield Text(f"{one.path}:{repair}", style="dim")
+    if one.repairs:
+        first, *more = one.repairs
+        yield Text(f"{one.path}:{first}" + (f", and {len(more)} like it" if more else ""), style="dim")
     for entry in one.entries:
         yield from _entry(one.path, entry, width)
     yield Text(summary(one), style="bold red" if one.verdict in {"refuted", "differs"} else "bold")
@@ -59,11 +60,12 @@ def _entry(path: str, entry: Entry, width: int) -> Iterator[Text]:
     sign, style = SIGNS[entry.verdict]
     head = Text(f"{path}:{entry.line}:{entry.column}: ")
     yield head.append(f"{sign} {entry.verdict}", style=style).append(_qualified(entry), style="dim")
-    yield from _block(entry.understood or " ".join(entry.latex.split())[: 3 * width], width, "" if entry.understood else "dim")
+    said = entry.understood or " ".join(entry.latex.split())[: 3 * width]
+    yield from _block(said, width, "" if entry.understood else "dim")
     for said, colour in _said(entry):
         yield from _block(said, width, colour)
     if entry.caret:
-        yield from (Text(" " * INDENT + line, style="magenta") for line in entry.caret.splitlines())
+        yield from (Text(" " * INDENT + line, style="magenta") for line in _printable(entry.caret).splitlines())
 
 
 def _qualified(entry: Entry) -> str:
@@ -94,8 +96,13 @@ def _said(entry: Entry) -> Iterator[tuple[str, str]]:
 
 
 def _block(said: str, width: int, style: str) -> Iterable[Text]:
-    for line in wrap(said, max(width - INDENT, 20)):
+    for line in wrap(_printable(said), max(width - INDENT, 20)):
         yield Text(" " * INDENT + line, style=style)
+
+
+def _printable(said: str) -> str:
+    """What a file says, without the characters that would steer a terminal."""
+    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in said)
 
 
 def summary(one: DocumentReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +12,16 @@ import pytest
 ROWS = pytest.StashKey[list[str]]()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def processor_seconds() -> float:
+    """The processor time of this process and its ended children. Other work on the machine hardly adds to it."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
+    started = clock()
     work()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +29,14 @@ class Stopwatch:
     """Measures, and notes one row a benchmark for the summary at the end of the run."""
 
     rows: list[str] = field(default_factory=list)
+    clock: Callable[[], float] = time.perf_counter
 
     def interleaved(self, contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
         """Seconds of each contestant, one measurement a round; the first round is a warm-up and is not counted."""
         found: dict[str, list[float]] = {name: [] for name in contestants}
         for number in range(rounds + 1):
             for name, work in contestants.items():
-                taken = seconds(work)
+                taken = seconds(work, self.clock)
                 if number:
                     found[name].append(taken)
         return found
@@ -42,6 +50,12 @@ class Stopwatch:
 @pytest.fixture
 def stopwatch(request):
     return Stopwatch(request.config.stash.setdefault(ROWS, []))
+
+
+@pytest.fixture
+def processor(request):
+    """A stopwatch for processor time, for work in one thread on a machine that does other things too."""
+    return Stopwatch(request.config.stash.setdefault(ROWS, []), processor_seconds)
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -1,4 +1,6 @@
-"""Documents in a short hand for the tables: one formula a line, ⟨L|x_i⟩ for ∂L/∂x_i, BATCH for a whole forward pass.
+"""Documents in a short hand for the tables.
+
+One formula a line, ⟨L|x_i⟩ for ∂L/∂x_i, BATCH for a whole forward pass, ¶ for a new line.
 
 Verdicts are one letter each: d(efinition), p(roved), r(efuted), u(ndecided), ! unreadable, n(otation).
 """
@@ -43,7 +45,7 @@ PASSES = {
 
 def written(lines):
     """The formulas of a document in short hand."""
-    shown = (line.strip() for line in lines.strip().splitlines())
+    shown = (line.strip() for line in lines.replace("¶", "\n").strip().splitlines())
     return [partials(one) for line in shown if line for one in PASSES.get(line, [line])]
 
 

@@ -50,7 +50,7 @@ ALGEBRA = {
     "a root squared": (r"(\sqrt{\sigma^2 + \epsilon})^2 = \sigma^2 + \epsilon", "p"),
     "a power for a root": (r"\hat{x}_i = (x_i - \mu) (\sigma^2 + \epsilon)^{-1/2}", "p"),
     "another power": (r"\hat{x}_i = (x_i - \mu) (\sigma^2 + \epsilon)^{-1}", "r"),
-    "a root of a square is no number": (r"\sqrt{\gamma^2} = \gamma", "ru"),
+    "a root of a square is no number": (r"\sqrt{\gamma^2} = \gamma", "rug"),
     "a decimal": (r"0.5 \mu = \frac{\mu}{2}", "p"),
     "a wrong decimal": (r"0.333 \mu = \frac{\mu}{3}", "r"),
     "Σx̂² with ε": (r"\sum_i \hat{x}_i^2 = m - \frac{m \epsilon}{\sigma^2 + \epsilon}", "p"),
@@ -94,11 +94,11 @@ def test_a_denominator_that_is_0_everywhere_is_never_proved(short, claim):
 
 
 def test_a_definition_that_divides_by_0_proves_nothing(short):
-    found = short.entries("PLAIN\n" r"q = \frac{1}{\sum_k (x_k - \mu)}" "\n" r"q = 2 q - q")
+    found = short.entries(r"PLAIN¶q = \frac{1}{\sum_k (x_k - \mu)}¶q = 2 q - q")
     assert short.letters(found)[-1] == "u", short.told(found)
 
 
-CIRCLES = ["a = b + 1\nb = a - 1\na = b + 2", "a = a + 1", r"a_i = \sum_j a_j" "\na_i = 1"]
+CIRCLES = ["a = b + 1\nb = a - 1\na = b + 2", "a = a + 1", r"a_i = \sum_j a_j¶a_i = 1"]
 
 
 @pytest.mark.parametrize("lines", CIRCLES)

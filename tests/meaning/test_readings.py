@@ -16,7 +16,11 @@ READINGS = {
     "x̂ by σ² has one reading": (rf"⟨{HAT}_i|\sigma^2⟩ = -\frac12 (x_i - \mu) (\sigma^2 + \epsilon)^{{-3/2}}", "p", ""),
     "x̂ by μ, local": (rf"⟨{HAT}_i|\mu⟩ = \frac{{-1}}{{{S}}}", "p", "local"),
     "y by x̂ has one reading": (rf"⟨y_i|{HAT}_i⟩ = \gamma", "p", ""),
-    "y by x goes through x̂ alone": (rf"⟨y_i|x_i⟩ = \frac{{\gamma}}{{{S}}} (1 - \frac1m - \frac{{{HAT}_i^2}}{{m}})", "p", ""),
+    "y by x goes through x̂ alone": (
+        rf"⟨y_i|x_i⟩ = \frac{{\gamma}}{{{S}}} (1 - \frac1m - \frac{{{HAT}_i^2}}{{m}})",
+        "p",
+        "",
+    ),
     "the chain rule with locals": (
         rf"⟨L|x_i⟩ = ⟨L|{HAT}_i⟩ ⟨{HAT}_i|x_i⟩ + ⟨L|\sigma^2⟩ ⟨\sigma^2|x_i⟩ + ⟨L|\mu⟩ ⟨\mu|x_i⟩",
         "p",
@@ -47,7 +51,7 @@ def test_readings(short, claim, expected, reading):
 
 def test_a_chain_may_change_its_reading(short):
     """Each equation is read for itself: the middle of this chain is true only with everything else held."""
-    found = short.holds(rf"BATCH" "\n" rf"⟨{HAT}_i|x_i⟩ = \frac{{1}}{{{S}}} = (\sigma^2 + \epsilon)^{{-1/2}}", "ddddpp")
+    found = short.holds(rf"BATCH¶⟨{HAT}_i|x_i⟩ = \frac{{1}}{{{S}}} = (\sigma^2 + \epsilon)^{{-1/2}}", "ddddpp")
     assert [one.reading for one in found[-2:]] == ["local", ""]
 
 
@@ -67,7 +71,7 @@ def test_mixed_readings_are_told_one_by_one(short):
 
 
 def test_refuted_under_both_readings_keeps_both_counterexamples(short):
-    last = short.holds("BATCH\n" rf"⟨{HAT}_i|x_i⟩ = \frac{{2}}{{{S}}}", "ddddr")[-1]
+    last = short.holds(rf"BATCH¶⟨{HAT}_i|x_i⟩ = \frac{{2}}{{{S}}}", "ddddr")[-1]
     assert last.counterexample is not None
     assert len(last.others) == 1
     assert last.counterexample.left != last.counterexample.right
@@ -75,7 +79,7 @@ def test_refuted_under_both_readings_keeps_both_counterexamples(short):
 
 
 def test_a_proof_that_says_nothing_says_so(short):
-    found = short.holds("BATCH\n" rf"⟨{HAT}_i|x_i⟩ = ⟨{HAT}_i|x_i⟩" "\n" rf"\sum_i {HAT}_i = 0", "ddddpp")
+    found = short.holds(rf"BATCH¶⟨{HAT}_i|x_i⟩ = ⟨{HAT}_i|x_i⟩¶\sum_i {HAT}_i = 0", "ddddpp")
     assert [one.reason for one in found[-2:]] == ["same on both sides", "both sides are 0"]
 
 
@@ -83,7 +87,10 @@ BRACKETS = {
     "a quotient, local": (rf"\frac{{\partial}}{{\partial x_i}} [\frac{{x_i - \mu}}{{{S}}}] = \frac{{1}}{{{S}}}", "p"),
     "a square": (r"\frac{\partial}{\partial \mu} [(x_i - \mu)^2] = -2 (x_i - \mu)", "p"),
     "a square with the wrong sign": (r"\frac{\partial}{\partial \mu} [(x_i - \mu)^2] = 2 (x_i - \mu)", "r"),
-    "a sum of squares": (r"\frac{\partial}{\partial \mu} [\frac1m \sum_k (x_k - \mu)^2] = -\frac2m \sum_k (x_k - \mu)", "p"),
+    "a sum of squares": (
+        r"\frac{\partial}{\partial \mu} [\frac1m \sum_k (x_k - \mu)^2] = -\frac2m \sum_k (x_k - \mu)",
+        "p",
+    ),
     "that is no constant": (r"\frac{\partial}{\partial \mu} [\frac1m \sum_k (x_k - \mu)^2] = -2", "r"),
     "by an element": (r"\frac{\partial}{\partial x_i} [\sum_k x_k^2] = 2 x_i", "p"),
     "by an element, wrong": (r"\frac{\partial}{\partial x_i} [\sum_k x_k^2] = 2 \sum_k x_k", "r"),

@@ -1,4 +1,4 @@
-"""Planted slips are found: the smallest edit that makes a wrong formula right, in the author's signs, in bounded time."""
+"""Planted slips are found: the smallest edit that makes a formula right, in the author's signs, in bounded time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PLANTED = {
     "γ lost": (DX, r"\frac{\gamma}{m", r"\frac{1}{m", "γ"),
     "γ lost in dx̂": (DH, r"\gamma ⟨L|y_i⟩", r"⟨L|y_i⟩", "γ"),
     "γ doubled": (DH, r"\gamma ⟨L|y_i⟩", r"\gamma \gamma ⟨L|y_i⟩", "γ"),
-    "γ where none is": (DM, r"\frac{1}{", r"\frac{\gamma}{", "γ"),
+    "γ where none is": (DM, r"\frac{1}{", r"\frac{\gamma}{", ""),
     "m lost": (DX, r"m ⟨L|y_i⟩", r"⟨L|y_i⟩", "m"),
     "1/m lost": (DX, rf"{{m {S}}}", rf"{{{S}}}", "m"),
     "1/m lost in ∂σ²/∂x": (VX, r"\frac{2}{m}", "2", "m"),
@@ -107,7 +107,7 @@ def test_no_edit_makes_an_equation_say_nothing(short, claim):
 
 
 def test_a_slip_under_an_assumption_is_found_too(short):
-    last = short.holds("BATCH\n" r"⟨L|\gamma⟩ = \sum_i \delta_i x_i", "ddddr")[-1]
+    last = short.holds(r"BATCH¶⟨L|\gamma⟩ = \sum_i \delta_i x_i", "ddddr")[-1]
     assert last.fix is not None
     assert last.fix.edit == "x̂_i for x_i"
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 
 DEFINITIONS = {
-    "a second definition that is right is a proved claim": ("PLAIN\n" r"\mu = \frac1m \sum_j x_j", "ddp"),
-    "a second definition that is wrong is refuted": ("PLAIN\n" r"\mu = \sum_j x_j", "ddr"),
+    "a second definition that is right is a proved claim": (r"PLAIN¶\mu = \frac1m \sum_j x_j", "ddp"),
+    "a second definition that is wrong is refuted": (r"PLAIN¶\mu = \sum_j x_j", "ddr"),
     "an assignment sign defines": (r"\mu := \frac{1}{m} \sum_{i=1}^m x_i", "d"),
     "an arrow defines": (r"\mu \leftarrow \frac{1}{m} \sum_{i=1}^m x_i", "d"),
-    "an element is no new name": ("PLAIN\n" r"z_1 = x_1 - \mu", "ddp"),
+    "an element is no new name": (r"PLAIN¶z_1 = x_1 - \mu", "ddp"),
     "and may be wrong": ("PLAIN\nz_1 = x_1", "ddr"),
     "a derivative on the left is a claim": ("PLAIN\n⟨z_i|\\mu⟩ = -1", "ddp"),
-    "a new name on the right of a derivative is a definition": ("PLAIN\n⟨L|z_i⟩ = a_i\n⟨L|\\mu⟩ = -\\sum_i a_i", "dddp"),
+    "a new name on the right of a derivative is a definition": (
+        "PLAIN\n⟨L|z_i⟩ = a_i\n⟨L|\\mu⟩ = -\\sum_i a_i",
+        "dddp",
+    ),
     "a new name on the left of one too": ("PLAIN\na_i = ⟨L|z_i⟩\n⟨L|\\mu⟩ = -\\sum_i a_i", "dddp"),
     "a scale that the pass reads is a claim about it": ("BATCH\n⟨y_i|\\hat{x}_i⟩ = \\gamma", "ddddp"),
     "a wrong one is refuted": ("BATCH\n⟨y_i|\\hat{x}_i⟩ = \\beta", "ddddr"),
@@ -69,8 +72,8 @@ LOSSES = {
     for name in ("L", r"\ell", "l", "E", "J", "C", r"\mathcal{L}", "f", r"\mathrm{loss}")
 }
 TWO_LOSSES = {
-    "two names in one equation are one loss": ("PLAIN\n" r"⟨l|\mu⟩ = -\sum_i ⟨f|z_i⟩", "ddp", "f is the loss l"),
-    "and may be wrong": ("PLAIN\n" r"⟨l|\mu⟩ = \sum_i ⟨f|z_i⟩", "ddr", "f is the loss l"),
+    "two names in one equation are one loss": (r"PLAIN¶⟨l|\mu⟩ = -\sum_i ⟨f|z_i⟩", "ddp", "f is the loss l"),
+    "and may be wrong": (r"PLAIN¶⟨l|\mu⟩ = \sum_i ⟨f|z_i⟩", "ddu", "f is the loss l"),
     "each equation with its own": ("PLAIN\n⟨l|\\mu⟩ = -\\sum_i ⟨l|z_i⟩\n⟨f|\\mu⟩ = -\\sum_i ⟨f|z_i⟩", "ddpp", ""),
 }
 
@@ -87,15 +90,15 @@ def test_several_losses(short, lines, expected, assumed):
 
 
 def test_a_loss_that_is_written_out_is_used(short):
-    lines = "PLAIN\n" r"Q = \sum_{i=1}^m z_i^2" "\n⟨Q|z_i⟩ = 2 z_i\n⟨Q|x_i⟩ = 2 z_i\n⟨Q|\\mu⟩ = 0\n⟨Q|z_i⟩ = z_i"
+    lines = r"PLAIN¶Q = \sum_{i=1}^m z_i^2¶⟨Q|z_i⟩ = 2 z_i¶⟨Q|x_i⟩ = 2 z_i¶⟨Q|\mu⟩ = 0¶⟨Q|z_i⟩ = z_i"
     short.holds(lines, "dddpppr")
 
 
 MISSING = {
     "nothing is defined": (r"⟨L|\gamma⟩ = \sum_i ⟨L|y_i⟩ \hat{x}_i", "u", ("γ", "x̂", "y")),
-    "the scale is not": (r"PLAIN" "\n" r"⟨L|x_i⟩ = q ⟨L|z_i⟩ - r_i", "ddu", ("q", "r")),
-    "a name on the left": ("PLAIN\n" r"⟨w_i|x_i⟩ = 1", "ddu", ("w",)),
-    "a name below": ("PLAIN\n" r"⟨L|w_i⟩ = ⟨L|z_i⟩", "ddu", ("w",)),
+    "the scale is not": (r"PLAIN¶⟨L|x_i⟩ = q ⟨L|z_i⟩ - r_i", "ddu", ("q", "r")),
+    "a name on the left": (r"PLAIN¶⟨w_i|x_i⟩ = 1", "ddu", ("w",)),
+    "a name below": (r"PLAIN¶⟨L|w_i⟩ = ⟨L|z_i⟩", "ddu", ("w",)),
 }
 
 
@@ -122,10 +125,10 @@ def test_a_pass_with_a_line_missing_refutes_no_right_claim(short, dropped):
 
 CHAINS = {
     "the rest of a chain with a wrong head is consistent with it": (
-        "BATCH\n" r"⟨L|x_i⟩ = ⟨L|y_i⟩ ⟨y_i|\hat{x}_i⟩ ⟨\hat{x}_i|x_i⟩ = \frac{\gamma}{\sqrt{\sigma^2+\epsilon}} ⟨L|y_i⟩",
+        r"BATCH¶⟨L|x_i⟩ = ⟨L|y_i⟩ ⟨y_i|\hat{x}_i⟩ ⟨\hat{x}_i|x_i⟩ = \frac{\gamma}{\sqrt{\sigma^2+\epsilon}} ⟨L|y_i⟩",
         "ddddrp",
     ),
-    "also where it is algebra only": ("PLAIN\n" r"⟨L|\mu⟩ = \sum_i ⟨L|z_i⟩ = \frac{m}{m} \sum_i ⟨L|z_i⟩", "ddrp"),
+    "also where it is algebra only": (r"PLAIN¶⟨L|\mu⟩ = \sum_i ⟨L|z_i⟩ = \frac{m}{m} \sum_i ⟨L|z_i⟩", "ddrp"),
 }
 
 
@@ -188,3 +191,18 @@ def test_an_abbreviation_with_one_index_beside_kroneckers_delta(short):
     ⟨z_i|x_j⟩ = \delta_{ij} - \frac{1}{m}
     """
     short.holds(lines, "dddpp")
+
+
+LOST_PATHS = {
+    "x̂ and σ²": r"⟨L|x_i⟩ = \frac{1}{m} ⟨L|\mu⟩",
+    "x̂": r"⟨L|x_i⟩ = \frac{1}{m} ⟨L|\mu⟩ + ⟨L|\sigma^2⟩ \frac{2 (x_i - \mu)}{m}",
+    "x̂ and μ": r"⟨L|x_i⟩ = ⟨L|\sigma^2⟩ \frac{2 (x_i - \mu)}{m}",
+    "μ and σ²": r"⟨L|x_i⟩ = ⟨L|\hat{x}_i⟩ \frac{1}{\sqrt{\sigma^2 + \epsilon}}",
+}
+
+
+@pytest.mark.parametrize("claim", LOST_PATHS.values(), ids=LOST_PATHS)
+def test_a_lost_path_is_refuted_whatever_else_is_mentioned(short, claim):
+    """L is a function of y, though only ∂L/∂μ is written: what y reads is behind it."""
+    short.holds(f"BATCH¶{claim}", "ddddr")
+    short.holds(f"BATCH¶{claim}¶⟨L|y_i⟩ = ⟨L|y_i⟩", "ddddrp")

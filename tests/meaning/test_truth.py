@@ -1,4 +1,4 @@
-"""The right right-hand side that goes with a refutation: right, in the author's names, for every derivative of a layer."""
+"""The right right-hand side that goes with a refutation: right, in the author's names, for every derivative."""
 
 from __future__ import annotations
 
@@ -84,4 +84,4 @@ def test_it_is_the_short_form(short, bottom, expected):
 
 
 def test_what_is_no_single_derivative_has_none(short):
-    assert short.holds("PLAIN\n" r"\sum_i z_i = 1", "ddr")[-1].correct is None
+    assert short.holds(r"PLAIN¶\sum_i z_i = 1", "ddr")[-1].correct is None

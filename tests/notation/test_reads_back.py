@@ -241,9 +241,10 @@ def _true_value(expr: Expr) -> complex:
     """The value, or the example is given up: 1/0, overflow, or a number only rounding decides."""
     try:
         value = truth(expr, FREE)
+        small = abs(value) < 1e9
     except (ZeroDivisionError, OverflowError, ValueError, TypeError):
-        value = complex("nan")
-    assume(abs(value) < 1e9)
+        value, small = complex("nan"), False
+    assume(small)
     return value
 
 

@@ -73,7 +73,12 @@ def test_what_is_marked(run):
 
 def test_a_message_says_what_there_is(run):
     said = run["results"][0]["message"]["text"]
-    for part in ("refuted: x = y", "counterexample: m = 2, x_1 = 1: left 0, right 1", "right: x = z", "true with z for y"):
+    for part in (
+        "refuted: x = y",
+        "counterexample: m = 2, x_1 = 1: left 0, right 1",
+        "right: x = z",
+        "true with z for y",
+    ):
         assert part in said
 
 
