@@ -3,7 +3,7 @@
 Run it with `python checks/closed_form_equals_autodiff.py`; it needs the `oracles` extra. Two kinds of autodiff are
 taken: the project's own reverse mode over the computation graph, of which equality is proved for every batch size, and
 the automatic differentiation libraries that are installed (HIPS autograd at least), compared in floating point. A layer
-added under `derive/layers/` is covered without a change here. Exit code 0 if all is equal, 1 if not, 2 without autograd.
+added under `derive/layers/` is covered without a change here. Exit code: 0 all equal, 1 not, 2 without autograd.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def failures(derivation: Derivation) -> Iterator[str]:
     found = [one for one in derivation.numeric if one.against in AUTODIFF]
     for one in found:
         if not one.passed:
-            yield f"{one.quantity} differs from {one.against} by {one.scaled_error:.1e} > {one.tolerance:.1e} ({one.case})"
+            far = f"{one.scaled_error:.1e} > {one.tolerance:.1e}"
+            yield f"{one.quantity} differs from {one.against} by {far} ({one.case})"
     for claim in derivation.layer.gradients:
         name = claim.of.base.label.name if hasattr(claim.of, "base") else claim.of.name
         if not any(one.quantity == name and one.against == REQUIRED for one in found):

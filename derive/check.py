@@ -1,7 +1,7 @@
 """A document → a verdict for each of its equations, as plain data.
 
-`check_file` reads one file, judges every equation against the document's own forward pass, and compares with the sidecar
-of expected verdicts if there is one. Whatever is in the file, it ends: time, sizes and nesting are bounded.
+`check_file` reads one file, judges every equation against the document's own forward pass, and compares with the
+sidecar of expected verdicts if there is one. Whatever is in the file, it ends: time, sizes and nesting are bounded.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def check_file(path: str, givens: Sequence[str] = (), layer: Layer | None = None
             layer = load(sidecar.layer)
         for one in sidecar.given if sidecar else ():
             parse_equation(one)
-        found = check_document(_read(path, _stated(stated, layer)), layer)
+        end = monotonic() + SECONDS_A_FILE
+        document = _read(path, _stated(stated, layer))
+        found = check_document(document, layer, end - monotonic())
     except DeriveError as error:
         return DocumentReport(path, error=str(error))
     if sidecar is None:
@@ -83,12 +85,15 @@ def _stated(givens: Sequence[str], layer: Layer | None) -> tuple[str, ...]:
     return (*givens, *(equation_latex(line.target, line.value) for line in lines))
 
 
-def check_document(document: Document, layer: Layer | None = None) -> DocumentReport:
-    """The report on a document that was read; with a layer, the last of its givens are the layer's lines."""
+def check_document(document: Document, layer: Layer | None = None, seconds: float = SECONDS_A_FILE) -> DocumentReport:
+    """The report on a document that was read; with a layer, the last of its givens are the layer's lines.
+
+    What is not judged after `seconds` is undecided. Raises `GivenError` for a given equation that can't be read.
+    """
     for one in document.givens:
         if isinstance(one, Unreadable):
             raise GivenError(f"The given equation {one.latex} can't be read: {one.message}. State it as LEFT = RIGHT.")
-    end = monotonic() + SECONDS_A_FILE
+    end = monotonic() + seconds
     with distribute(False):  # noqa: FBT003 -- SymPy's own signature
         entries = tuple(_Examiner(document, layer, end).entries())
     if not entries and document.has_equations:
@@ -118,8 +123,11 @@ class _Examiner:
                 yield _other(item)
 
     def _equation(self, key: int, equation: Equation) -> Entry:
+        left = self.end - monotonic()
+        if left <= 0:
+            return _entry(equation, "undecided", reason="the file took too long")
         try:
-            with at_most(min(SECONDS_AN_EQUATION, max(self.end - monotonic(), 0.01))):
+            with at_most(min(SECONDS_AN_EQUATION, left)):
                 return self._judged(self.checker.outcome(key, equation))
         except TooLong:
             return _entry(equation, "undecided", reason="it took too long")

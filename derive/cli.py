@@ -164,7 +164,7 @@ def layers_command(form: str) -> None:
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json or .sarif.")
 @click.pass_context
 def check_command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- click has checked each option
-    """Verify derivations: a verdict for every equation in LaTeX, Markdown, notebooks or text.
+    r"""Verify derivations: a verdict for every equation in LaTeX, Markdown, notebooks or text.
 
     FILE may be a folder, or - for standard input. Beside NAME.tex a NAME.expected.toml may say which verdicts it must
     get; then those are compared.

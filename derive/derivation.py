@@ -139,7 +139,7 @@ class Derivation:
 
     @property
     def symbols(self) -> dict[str, Quantity | IndexedBase]:
-        """Every name of this layer: tensors to be indexed, scalars, sizes, and the index letters of its own formulas."""
+        """Every name of this layer: tensors to be indexed, scalars, sizes, the index letters of its own formulas."""
         found: dict[str, Quantity | IndexedBase] = {}
         for target in (*(node.target for node in self.graph.nodes.values()), upstream_of(self.graph)):
             found[name_of(target)] = target.base if isinstance(target, Indexed) else target
@@ -147,7 +147,7 @@ class Derivation:
         return found | {size.name: size for size in self.graph.sizes}
 
     def judge(self, of: str, value: Expr) -> Verdict:
-        """The kernel's verdict on somebody's closed form: is ∂L/∂`of` = `value`, at the indices the layer gives `of`?
+        """The kernel's verdict on somebody's closed form: ∂L/∂`of` = `value`, at the indices the layer gives `of`.
 
         `value` is a SymPy expression over `symbols`. Raises `LayerError` if the layer has no quantity of that name.
         """
@@ -223,7 +223,7 @@ class Derivation:
 
     @property
     def verdict(self) -> str:
-        """ "proved", "undecided", "refuted", or "failed" where only a numerical check did not pass."""
+        """One of "proved", "undecided", "refuted", or "failed" where only a numerical check did not pass."""
         label = worst(self.verdicts)
         return "failed" if label == ORDER[0] and not all(check.passed for check in self.numeric) else label
 

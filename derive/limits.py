@@ -16,7 +16,7 @@ class TooLong(Exception):  # noqa: N818 -- a reason to stay undecided, not an er
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raises `TooLong` in the body after that time. Without alarms (off the main thread, on Windows) it does nothing."""
+    """Raises `TooLong` in the body after that time. Without alarms (other threads, Windows) it does nothing."""
     usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if not usable:
         yield

@@ -62,7 +62,7 @@ class Generator:
 class Scope:
     """Definitions, generators, and the translations made so far. Grows while problems are decided.
 
-    A root r of E stands for E ≥ 0, and 1/E is then r^−q: so a scope may be shared only by claims that take the same roots.
+    A root r of E stands for E ≥ 0, and 1/E is then r^−q: so a scope may be shared only by claims with the same roots.
     `positive` are the names of what is positive: sizes, and parameters declared so that no definition names.
     """
 

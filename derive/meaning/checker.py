@@ -70,7 +70,7 @@ class Checker:
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
-        """The layer's forward pass and the givens that are no sizes come first, with negative keys; then the equations."""
+        """The layer's forward pass and the givens that are no sizes come first, with negative keys."""
         after = [Statement(key, one.left, one.right) for key, one in enumerate(self.document.equations)]
         given = [(one.left, one.right) for one in self.givens if not self._joins_sizes(one)]
         supplied = in_the_letters_of(after, self.supplied)

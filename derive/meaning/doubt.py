@@ -25,7 +25,7 @@ __all__ = ["doubt", "is_given"]
 
 
 def doubt(statement: Statement, problem: Problem, meanings: tuple[Meaning, ...]) -> str | None:
-    """Why a claim that is refuted under `meanings` may still be what its author means; None if nothing speaks for it."""
+    """Why a claim that is refuted under `meanings` may still be what its author means; None without a reason."""
     reasons = (_special_values(problem, meanings), _cases(statement, problem, meanings), _givens(problem, meanings))
     return next(filter(None, reasons), None)
 

@@ -131,7 +131,7 @@ class Elaborator:
                     raise Meaningless(f"a number of {len(digits)} digits")
                 return Rational(digits)
             case Name():
-                return self.quantity(tree, bound)
+                return self.quantity(tree)
             case Bracket(body):
                 return self.expr(body, bound)
             case Minus(value):
@@ -155,14 +155,14 @@ class Elaborator:
             case Summation():
                 return self._sum(tree, bound)
             case Partial(top, bottom):
-                return self.derivative(self.quantity(top, bound), self.quantity(bottom, bound))
+                return self.derivative(self.quantity(top), self.quantity(bottom))
             case Indicator(left, right, relation):
                 delta = KroneckerDelta(self._index(left), self._index(right))
                 return delta if relation == "=" else 1 - delta
             case Call():
                 return self._call(tree, bound)
             case Derivative(body, bottom):
-                return self.derivative(self.quantity(self.words.bodies[body], bound), self.quantity(bottom, bound))
+                return self.derivative(self.quantity(self.words.bodies[body]), self.quantity(bottom))
         raise Meaningless(f"{type(tree).__name__} has no meaning here")
 
     def _refuse_odd(self, factors: tuple[Node, ...]) -> None:
@@ -196,7 +196,7 @@ class Elaborator:
 
     # --- names ---------------------------------------------------------------------------------------------------
 
-    def quantity(self, name: Name, bound: Mapping[str, Expr]) -> Expr:
+    def quantity(self, name: Name) -> Expr:
         """A name with its indices; those an author left out are the usual ones."""
         key = plain(name)
         indices = tuple(self._index(index) for index in name.indices)

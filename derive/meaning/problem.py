@@ -265,7 +265,7 @@ class Problem:
     def _value(self, one: Definition) -> tuple[Expr, Expr] | str:
         elaborator = self._elaborator({}, frozenset(one.letters))
         try:
-            target, value = elaborator.quantity(one.target, {}), elaborator.expr(one.value)
+            target, value = elaborator.quantity(one.target), elaborator.expr(one.value)
         except Meaningless as reason:
             return str(reason)
         loose = sorted(str(letter) for letter in _letters(value) - set(getattr(target, "indices", ())))

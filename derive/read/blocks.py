@@ -67,6 +67,7 @@ _BLOCKS: Final = MATHS // SHORTEST + 1
 _PRICE: Final = re.compile(r"\d[\d.,]*[^\\^_=]*\s[^\\^_=]*")  # the text between $5 and the next dollar
 _BLANK: Final = re.compile(r"\n[ \t]*\r?\n")
 _GIVEN: Final = re.compile(r"\s*%*\s*given\s*:\s*(?P<text>.*\S)", re.IGNORECASE)
+_MATH_FENCE: Final = re.compile(r" {0,3}(?:`{3,}|~{3,})[ \t]*math[ \t]*\r?\n")
 _FENCE: Final = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*$", re.MULTILINE)
 _INDENTED: Final = re.compile(r"(?: {4}|\t)[^\n]*\S")
 _ITEM: Final = re.compile(r" {0,3}(?:[-*+]|\d{1,9}[.)])(?:\s|$)")
@@ -85,7 +86,7 @@ def scan(text: str, kind: str, start: int = 0, end: int | None = None) -> Scan:
 
 
 class _Scanner:
-    __slots__ = ("at", "code", "definitions", "end", "kind", "known", "result", "text")
+    __slots__ = ("at", "code", "definitions", "end", "kind", "known", "regions", "result", "text")
 
     def __init__(self, text: str, kind: str, start: int, end: int) -> None:
         self.text = text
@@ -95,7 +96,9 @@ class _Scanner:
         self.known: dict[str, int] = {}
         self.result = Scan()
         self.definitions = 0
-        self.code = iter([] if kind == "tex" else [*code_regions(text, start, end, indented=kind in {"md", "ipynb"})])
+        marked = kind in {"md", "ipynb"}
+        self.regions = [] if kind == "tex" else [*code_regions(text, start, end, indented=marked)]
+        self.code = iter(self.regions)
 
     def run(self) -> None:
         code = next(self.code, None)
@@ -111,6 +114,16 @@ class _Scanner:
                 continue
             self.at = found.end()
             self.handle(found)
+        self.fenced()
+
+    def fenced(self) -> None:
+        """```math … ```, which is how GitHub and GitLab write a display."""
+        for start, end in self.regions:
+            head = _MATH_FENCE.match(self.text, start, end)
+            last = self.text.rfind("\n", start, end)
+            if head is not None and head.end() < last and len(self.result.blocks) <= _BLOCKS:
+                self.result.blocks.append(Block(head.end(), last, start, end))
+        self.result.blocks.sort(key=lambda block: block.start)
 
     def handle(self, found: re.Match[str]) -> None:
         group = found.lastgroup or ""  # the outermost group is closed last

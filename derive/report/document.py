@@ -27,7 +27,8 @@ class Entry:
 
     `understood` is the equation printed again from what was parsed; `scope` says for which sizes the verdict holds;
     `used` are the identities a true equation needed; `correct` is the right right-hand side in the author's names;
-    `follows` is the line of an earlier wrong equation that this one would follow from; `caret` shows where reading ended.
+    `follows` is the line of an earlier wrong equation that this one would follow from; `caret` shows where reading
+    ended.
     """
 
     line: int

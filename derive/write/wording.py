@@ -60,7 +60,10 @@ SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     ),
 })  # fmt: skip
 MEANINGS: Final = (
-    ("proved", "the normal forms of both sides are equal, so the equation holds for every m ≥ 1 under the conditions"),
+    (
+        "proved",
+        "the normal forms of both sides are equal, so the equation holds for every m from 1 on under the conditions",
+    ),
     ("refuted", "exact evaluation shows that the sides differ; the smallest counterexample is given in full"),
     ("undecided", "neither, and not to be taken for a proof"),
     ("passed", "floating-point evidence within its tolerance, which is no proof"),

