@@ -7,9 +7,10 @@ The loss of a document is known by its derivatives only. It stands for any funct
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
+from string import ascii_uppercase
 
 from sympy import Expr, Indexed, Sum, Symbol
 
@@ -17,8 +18,9 @@ from derive.kernel import Kernel, partial
 from derive.kernel.language import is_index, quantities
 from derive.meaning.elaborate import Elaborator, Meaningless, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story
-from derive.meaning.names import plain
-from derive.notation.syntax import Derivative, Name, Node, Partial, walk
+from derive.meaning.names import plain, reads
+from derive.notation import text
+from derive.notation.syntax import Derivative, Name, Node, Partial, Root, walk
 
 __all__ = ["LOCAL", "TOTAL", "Meaning", "Problem"]
 
@@ -120,9 +122,10 @@ class Problem:
         elaborator.free = _letters_written(left, right)
         sides = elaborator.expr(left), elaborator.expr(right)
         self._refuse_missing(*sides)
+        self._refuse_matrices(left, right)
         return Meaning(
             *sides,
-            (*elaborator.assumed, *self._told_outputs(left, right)),
+            (*elaborator.assumed, *self._told_outputs(left, right), *self._told_roots(left, right)),
             tuple(elaborator.conditions),
             tuple(elaborator.denominators),
             readings,
@@ -134,10 +137,21 @@ class Problem:
         told: dict[str, None] = {}
         for loss in sorted({plain(node.top) for node in nodes if self.is_loss(plain(node.top))}):
             chosen = self.outputs_of(loss)
-            others = [name for name in self.forward.outputs if name not in chosen and name not in self.story.losses]
+            others = [name for name in self.forward.outputs if name not in {*chosen, *self.story.losses}]
+            others = [name for name in others if not self._is_implied(name)]
             if chosen and any(not set(self.forward.reached([name])) & set(chosen) for name in others):
                 told[f"{loss} depends on {' and '.join(chosen)} only"] = None
         return tuple(told)
+
+    def _told_roots(self, left: Node, right: Node) -> tuple[str, ...]:
+        """σ was taken to be √(σ²)."""
+        read = sorted((reads(left) | reads(right)) & self.definitions.keys())
+        return tuple(f"{name} is {text(self.definitions[name].value)}" for name in read if self._is_implied(name))
+
+    def _is_implied(self, name: str) -> bool:
+        """Whether no line of the document and no given defines a name, but what it is the root of."""
+        one = self.definitions[name]
+        return one.key < 0 and isinstance(one.value, Root) and one.value.value == replace(one.target, superscript="2")
 
     def _refuse_missing(self, *sides: Expr) -> None:
         """Nothing can be said about what goes back to a definition without a meaning."""
@@ -146,6 +160,19 @@ class Problem:
             read |= set(self.outputs)
         for name in sorted(self.forward.reached(read) & self.missing.keys()):
             raise Meaningless(f"the definition of {name}: {self.missing[name]}")
+
+    def _refuse_matrices(self, left: Node, right: Node) -> None:
+        """In y = W x without any index W may be a matrix, for which ∂L/∂x = W ∂L/∂y is wrong."""
+        if not any(isinstance(node, Partial | Derivative) for side in (left, right) for node in walk(side)):
+            return
+        names = self.forward.reached(reads(left) | reads(right)) - self.story.losses
+        ranks = self.words.sizes.ranks
+        if any(ranks.get(name, 0) for name in names):
+            return
+        leaves = sorted(name for name in names - self.words.defined if not self.words.is_size(name))
+        matrices = [name for name in leaves if name[0] in ascii_uppercase]
+        if matrices:
+            raise Meaningless(f"nothing has an index: {matrices[0]} may be a matrix or a number; write the indices")
 
     def sketcher(self, left: Node, readings: Mapping[Pair, str]) -> Callable[[Node], Expr]:
         """A translation that remembers parts of trees, for looking at many variants of one formula."""

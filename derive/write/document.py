@@ -61,7 +61,8 @@ def _entry(path: str, entry: Entry, width: int) -> Iterator[Text]:
     head = Text(f"{path}:{entry.line}:{entry.column}: ")
     yield head.append(f"{sign} {entry.verdict}", style=style).append(_qualified(entry), style="dim")
     said = entry.understood or " ".join(entry.latex.split())[: 3 * width]
-    yield from _block(said, width, "" if entry.understood else "dim")
+    if said:
+        yield from _block(said, width, "" if entry.understood else "dim")
     for said, colour in _said(entry):
         yield from _block(said, width, colour)
     if entry.caret:

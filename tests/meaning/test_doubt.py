@@ -1,0 +1,62 @@
+"""What is true under a condition that a document states is not refuted; nor is what may mean something else."""
+
+from __future__ import annotations
+
+import pytest
+
+SOFTMAX = r"""
+    y_i = \frac{e^{z_i}}{\sum_{k=1}^K e^{z_k}}
+"""
+UNSCALED = r"""⟨L|x_i⟩ = \frac{1}{m\sqrt{\sigma^2 + \epsilon}} (m ⟨L|y_i⟩ - \sum_j ⟨L|y_j⟩
+    - \hat{x}_i \sum_j ⟨L|y_j⟩ \hat{x}_j)""".replace("\n", " ")
+LABELS = r"""
+    \sum_k t_k = 1
+    y_i = \frac{e^{z_i}}{\sum_{k=1}^K e^{z_k}}
+    L = -\sum_k t_k \log y_k
+    ⟨L|z_i⟩ = y_i - t_i
+"""
+
+DOUBTED = {
+    "a special value": (f"BATCH\n\\gamma = 1\n{UNSCALED}", "ddddgu", "holds if γ = 1"),
+    "another special value": (f"BATCH\n\\gamma = 2\n{UNSCALED}", "ddddgr", ""),
+    "no special value": (f"BATCH\n{UNSCALED}", "ddddr", ""),
+    "a stated property": (LABELS, "gddu", "Σ_k t_k = 1"),
+    "no stated property": ("\n".join(LABELS.splitlines()[2:]), "ddr", ""),
+    "the case i ≠ j beside i = j": (
+        f"{SOFTMAX}⟨y_i|z_i⟩ = y_i (1 - y_i)\n⟨y_i|z_j⟩ = -y_i y_j",
+        "dpu",
+        "holds for i ≠ j",
+    ),
+    "the case i ≠ j alone": (f"{SOFTMAX}⟨y_i|z_j⟩ = -y_i y_j", "dr", ""),
+    "two lines for two cases": (
+        f"{SOFTMAX}⟨y_i|z_j⟩ = y_i (1 - y_i)\n⟨y_i|z_j⟩ = -y_i y_j",
+        "duu",
+        "holds for i ≠ j",
+    ),
+    "two lines, one wrong": (f"{SOFTMAX}⟨y_i|z_j⟩ = y_i (1 - y_i)\n⟨y_i|z_j⟩ = y_i y_j", "drr", ""),
+    "an element there may not be": (r"PLAIN¶⟨\mu|x_3⟩ = \frac1m".replace("¶", "\n"), "ddu", "names element 3"),
+    "a matrix or a number": ("y = W x + b\n⟨L|x⟩ = W ⟨L|y⟩", "du", "W may be a matrix"),
+    "a number, for there are indices": ("y_i = W x_i + b\n⟨L|x_i⟩ = W ⟨L|y_i⟩", "dp", ""),
+}
+
+
+@pytest.mark.parametrize(("lines", "expected", "reason"), DOUBTED.values(), ids=DOUBTED)
+def test_a_condition_in_the_document_is_not_passed_over(short, lines, expected, reason):
+    last = short.holds(lines, expected)[-1]
+    assert reason in last.reason
+
+
+def test_a_property_stated_behind_a_claim_is_a_claim(short):
+    short.holds("PLAIN\n\\sum_i z_i = 0\n\\sum_i x_i = 0", "ddpr")
+
+
+def test_a_standard_deviation_is_taken_for_the_root_and_it_says_so(short):
+    lines = r"""
+    \mu = \frac{1}{m} \sum_{k=1}^m x_k
+    \sigma^2 = \frac{1}{m} \sum_{k=1}^m (x_k - \mu)^2
+    z_i = \frac{x_i - \mu}{\sqrt{\sigma^2}}
+    z_i \sigma = x_i - \mu
+    """
+    last = short.entries(lines)[-1]
+    assert last.assumptions == ("σ is √(σ²)",)
+    assert last.verdict in {"proved", "undecided"}
