@@ -90,6 +90,21 @@ def test_an_excerpt_of_a_derivation_is_part_of_one():
             assert TIME.sub("", text) in TIME.sub("", found)
 
 
+def test_the_document_in_the_readme_gets_the_verdicts_in_the_readme(tmp_path):
+    (source,) = (text for kind, text in fences() if kind == "latex")
+    (expected,) = (text for _, text in fences() if text.startswith("rms-norm.tex:"))
+    (tmp_path / "rms-norm.tex").write_text(source, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "derive", "check", "rms-norm.tex"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "COLUMNS": "100"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert (done.stdout, done.returncode) == (expected, 1), done.stderr
+
+
 def test_the_python_sessions_are_true():
     tests = doctest.DocTestParser().get_doctest(
         "\n".join(text for _, text in fences() if ">>> " in text), {}, "README", str(README), 0
