@@ -113,15 +113,15 @@ class Truth:
         if adjoint is None or self.graph is None:
             return None
         node = self.graph.nodes[name_of(of)]
-        value = adjoint.value if node.value is not None else self._written_out(adjoint.value)
+        value = adjoint.value if node.value is not None else self._written_out(adjoint.value, frozenset(indices_of(adjoint.of)))
         return _moved(
             self._short(relabel(value, frozenset(indices_of(adjoint.of))), indices_of(adjoint.of)), adjoint.of, of
         )
 
-    def _written_out(self, expr: Expr) -> Expr:
+    def _written_out(self, expr: Expr, taken: frozenset[Symbol]) -> Expr:
         values = {name_of(one.target): one.assignment for one in self.adjoints.values()}
         while any(name_of(q) in values for q in quantities(expr)):
-            expr = put_in(expr, values)
+            expr = put_in(expr, values, taken)
         return expr
 
     def _partial(self, of: Expr, wrt: Expr) -> Expr:
@@ -164,7 +164,8 @@ def _moved(value: Expr, at: Expr, to: Expr) -> Expr:
     """`value` at the indices of `to` instead of those of `at`."""
     old, new = indices_of(at), indices_of(to)
     moved = dict(zip(old, new, strict=True))
-    return relabel(value, frozenset(new)).xreplace(moved) if old != new else value
+    # Bound letters are put aside from both, so that none of them is moved along or captures a new one.
+    return relabel(value, frozenset((*old, *new))).xreplace(moved) if old != new else value
 
 
 def _is_integer(quantity: Expr) -> bool:

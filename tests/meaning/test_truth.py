@@ -85,3 +85,12 @@ def test_it_is_the_short_form(short, bottom, expected):
 
 def test_what_is_no_single_derivative_has_none(short):
     assert short.holds(r"PLAIN¶\sum_i z_i = 1", "ddr")[-1].correct is None
+
+
+@pytest.mark.parametrize("letter", ["i", "j", "k"])
+def test_no_sum_binds_a_free_letter(short, letter):
+    """∂L/∂x_i next to Σ_i reads as another formula, in any letter the author has chosen."""
+    (wrong,) = short.entries(f"BATCH\n⟨L|y_i⟩ = ⟨L|y_i⟩\n⟨L|x_{letter}⟩ = 17")[-1:]
+    assert wrong.correct is not None
+    assert "Σ" in wrong.correct.text
+    assert f"Σ_{letter}" not in wrong.correct.text
