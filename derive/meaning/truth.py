@@ -112,11 +112,10 @@ class Truth:
         adjoint = self.adjoints.get(name_of(of))
         if adjoint is None or self.graph is None:
             return None
-        node = self.graph.nodes[name_of(of)]
-        value = adjoint.value if node.value is not None else self._written_out(adjoint.value, frozenset(indices_of(adjoint.of)))
-        return _moved(
-            self._short(relabel(value, frozenset(indices_of(adjoint.of))), indices_of(adjoint.of)), adjoint.of, of
-        )
+        free = indices_of(adjoint.of)
+        intermediate = self.graph.nodes[name_of(of)].value is not None
+        value = adjoint.value if intermediate else self._written_out(adjoint.value, frozenset(free))
+        return _moved(self._short(relabel(value, frozenset(free)), free), adjoint.of, of)
 
     def _written_out(self, expr: Expr, taken: frozenset[Symbol]) -> Expr:
         values = {name_of(one.target): one.assignment for one in self.adjoints.values()}
