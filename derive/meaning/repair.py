@@ -1,14 +1,14 @@
 """The smallest single edit that makes a refuted equation true: tried in order of likelihood, proved by the kernel.
 
 Each candidate is first evaluated exactly at a point or two, which only equal ones pass; those few are proved. The
-search ends after a fixed number of candidates and a fixed time, so that a hopeless line costs no more than others.
+search ends after a fixed number of candidates and a fixed processor time, so that a hopeless line costs no more than others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 from derive.kernel import Proved
 from derive.kernel.language import Unsupported
@@ -41,7 +41,7 @@ def repair(statement: Statement, found: Judgement) -> Repair | None:
         return None
     problem, readings = found.problem, found.readings
     material = _material(statement, problem)
-    end = perf_counter() + MOST_SECONDS
+    end = process_time() + MOST_SECONDS
     return _left_side(statement, problem, readings, material) or _right_side(statement, found, material, end)
 
 
@@ -68,7 +68,7 @@ def _right_side(statement: Statement, found: Judgement, material: Material, end:
     sketch = problem.sketcher(statement.left, found.readings)
     sieve = problem.kernel.sieve(meaning.left, meaning.right)
     for number, one in enumerate(edits(statement.right, material)):
-        if number >= MOST_EDITS or perf_counter() > end:
+        if number >= MOST_EDITS or process_time() > end:
             return None
         tried = Repair(statement.left, one.tree, one.edit)
         try:
