@@ -1,7 +1,8 @@
 """The smallest single edit that makes a refuted equation true: tried in order of likelihood, proved by the kernel.
 
 Each candidate is first evaluated exactly at a point or two, which only equal ones pass; those few are proved. The
-search ends after a fixed number of candidates and a fixed processor time, so that a hopeless line costs no more than others.
+search ends after a fixed number of candidates and a fixed processor time, so that a hopeless line costs no more than
+others.
 """
 
 from __future__ import annotations
