@@ -1,5 +1,6 @@
 """Hypothesis profiles, and an evaluator that shares nothing with the program: what the tests compare it with."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,6 +13,9 @@ from hypothesis import settings
 from sympy import Add, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, Sum, Symbol, exp, integer_nthroot, log
 
 from derive.kernel import Partial
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a background job, whose children would ignore Ctrl-C too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", max_examples=50, deadline=None)
 settings.register_profile("long", max_examples=20_000, deadline=None)
