@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sympy.core.parameters import distribute
 
 from derive.derivation import identity_of
-from derive.errors import DeriveError, GivenError, TooLongError
+from derive.errors import DeriveError, TooLongError
 from derive.kernel import Proved, Refuted, Undecided
 from derive.kernel.language import Partial, Unsupported, parts_of
 from derive.layers.layer import Layer
@@ -88,14 +88,12 @@ def _stated(givens: Sequence[str], layer: Layer | None) -> tuple[str, ...]:
 def check_document(document: Document, layer: Layer | None = None, seconds: float = SECONDS_A_FILE) -> DocumentReport:
     """The report on a document that was read; with a layer, the last of its givens are the layer's lines.
 
-    What is not judged after `seconds` is undecided. Raises `GivenError` for a given equation that can't be read.
+    What is not judged after `seconds` is undecided. A given equation in the document that can't be read is told first.
     """
-    for one in document.givens:
-        if isinstance(one, Unreadable):
-            raise GivenError(f"The given equation {one.latex} can't be read: {one.message}. State it as LEFT = RIGHT.")
     end = monotonic() + seconds
+    unread = (_other(one) for one in document.givens if isinstance(one, Unreadable))
     with distribute(False):  # noqa: FBT003 -- SymPy's own signature
-        entries = tuple(_Examiner(document, layer, end).entries())
+        entries = (*unread, *_Examiner(document, layer, end).entries())
     if not entries and document.has_equations:
         entries = (Entry(1, 1, "", "unreadable", scope="", reason=NO_FORMULAS),)
     repairs = tuple(

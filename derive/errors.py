@@ -19,10 +19,6 @@ class UnknownLayerError(DeriveError):
     """There is no layer of that name."""
 
 
-class GivenError(DeriveError):
-    """A given equation can't be read."""
-
-
 class TooLongError(DeriveError):
     """A file takes too long to read."""
 

@@ -482,3 +482,8 @@ def test_a_missing_file_is_an_error_in_the_report(path):
 def test_a_checked_file_is_the_same_twice():
     path = CHECKS / "wrong" / "sign.tex"
     assert check_file(str(path)) == check_file(str(path))
+
+
+def test_a_given_in_the_document_that_cannot_be_read_is_told():
+    first, second = check_text("% given: (\n\\[ a_i = b_i \\]", "tex").entries
+    assert (first.verdict, first.line, second.verdict) == ("unreadable", 1, "definition")
