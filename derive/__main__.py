@@ -1,5 +1,5 @@
 """`python -m derive` is `derive-bn`."""
 
-from derive.cli import main
+from derive.cli import script
 
-main()
+script()

@@ -1,17 +1,19 @@
 """The gradients at a given size, every element spelled out: SymPy differentiates L(x_1, …, x_m) itself.
 
 The third route: no graph, no indexed sums, no chain rule through intermediates. L = Σ g_k y_k is written in the inputs'
-elements alone, `Expr.diff` is SymPy's, and the kernel only decides whether the two explicit expressions are equal.
+elements alone and differentiated by SymPy's `Expr.diff` along the line x_k + t v_k, with a letter v_k for every element.
+That is Σ v_k ∂L/∂x_k, so one derivative gives them all: ∂L/∂x_k is what v_k = 1 and no other v leaves. The kernel only
+decides whether the two explicit expressions are equal.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Rational, Sum, Symbol
+from sympy import Add, Expr, Indexed, Integer, Mul, Rational, S, Sum, Symbol
 
 from derive.graph import Graph, Node
 from derive.indices import indices_of, name_of
@@ -50,8 +52,41 @@ def spell_out(graph: Graph, sizes: Mapping[Symbol, int]) -> SpelledOut:
     loss = writer.loss()
     pairs = [pair for claim in graph.layer.gradients for pair in writer.claimed(claim)]
     names = {total: Symbol(f"Σ{number}") for number, total in enumerate(writer.plain_sums)}
-    elements = tuple(Element(of, loss.diff(of).xreplace(names), claim.xreplace(names)) for of, claim in pairs)
+    moving = dict.fromkeys(of for of, _ in pairs)
+    sums = {name: frozenset(total.args) & moving.keys() for total, name in names.items()}
+    named: dict[Expr, Expr] = dict(names)
+    along = _along(_replaced(loss, named), (*moving, *(name for name, terms in sums.items() if terms)))
+    still: dict[Expr, Expr] = {_direction(of): S.Zero for of in (*moving, *sums)}
+    elements = tuple(
+        Element(of, _replaced(along, still | _unit(of, sums)), _replaced(claim, named)) for of, claim in pairs
+    )
     return SpelledOut(elements, tuple(writer.coordinate(total, name) for total, name in names.items()))
+
+
+def _direction(of: Symbol) -> Symbol:
+    return Symbol(f"v_{of}")
+
+
+def _along(loss: Expr, moving: Iterable[Symbol]) -> Expr:
+    """d/dt of the loss at t = 0, where every x is x + t v: Σ v ∂L/∂x, by one derivative instead of one for every x."""
+    t = Symbol("t")
+    line: dict[Expr, Expr] = {x: Add(x, Mul(t, _direction(x))) for x in moving}
+    return _replaced(_replaced(loss, line).diff(t), {t: S.Zero})
+
+
+def _unit(of: Symbol, sums: Mapping[Symbol, frozenset[Expr]]) -> dict[Expr, Expr]:
+    """The direction of one element: its v is 1, and so is that of every sum it is a term of."""
+    return {_direction(one): S.One for one in (of, *(name for name, terms in sums.items() if of in terms))}
+
+
+def _replaced(expr: Expr, known: dict[Expr, Expr]) -> Expr:
+    """Like `xreplace`, but a part that occurs many times is visited once: `known` is filled with what is found."""
+    found = known.get(expr)
+    if found is None:
+        args = [_replaced(arg, known) for arg in expr.args]
+        found = expr.func(*args) if any(new is not old for new, old in zip(args, expr.args, strict=True)) else expr
+        known[expr] = found
+    return found
 
 
 class _Writer:
@@ -61,6 +96,7 @@ class _Writer:
         self.graph, self.sizes = graph, sizes
         self.plain_sums: dict[Expr, None] = {}
         self._written: dict[tuple[str, Elements], Expr] = {}
+        self._sums: dict[tuple[Sum, tuple[tuple[Symbol, int], ...]], Expr] = {}
         self._elements: dict[Symbol, None] = {}
 
     def coordinate(self, total: Expr, name: Symbol) -> tuple[Symbol, Expr]:
@@ -90,7 +126,10 @@ class _Writer:
         if isinstance(expr, Indexed):
             return self._quantity(name_of(expr), tuple(at[index] for index in expr.indices))
         if isinstance(expr, Sum):
-            return self._sum(expr, at)
+            key = expr, tuple((index, place) for index, place in at.items() if index in expr.free_symbols)
+            if key not in self._sums:
+                self._sums[key] = self._sum(expr, at)
+            return self._sums[key]
         if not expr.args:
             return expr
         args = [self.write(arg, at) for arg in expr.args]

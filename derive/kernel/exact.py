@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -39,6 +40,8 @@ class Point:
 
 class Exact:
     """Rational arithmetic, whole numbers as `int`; raises `Irrational` where it has to stop."""
+
+    zero, one = 0, 1
 
     @staticmethod
     def number(value: Fraction) -> Number:
@@ -82,6 +85,7 @@ class Interval:
 
         iv.dps = 60
         self.iv = iv
+        self.zero, self.one = iv.mpf(0), iv.mpf(1)
 
     def number(self, value: Fraction) -> Number:
         return self.iv.mpf(value.numerator) / value.denominator
@@ -137,7 +141,10 @@ class Evaluator:
 
     def value(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
         """`expr` with the indices `at`. Raises `Undefined`, `Irrational`, or `Unsupported`."""
-        key = (expr, *at.items())
+        if not expr.args or isinstance(expr, Indexed):
+            return self._value(expr, at)
+        free = letters(expr)
+        key = (expr, *((index, place) for index, place in at.items() if index in free))
         if key not in self._values:
             self._values[key] = self._value(expr, at)
         return self._values[key]
@@ -161,16 +168,16 @@ class Evaluator:
                 return self.power(self.value(expr.base, at), _exponent(expr))
             case Sum():
                 terms = (self.value(expr.function, inner) for inner in self.ranges(expr, at))
-                return sum(terms, arithmetic.number(Fraction(0)))
+                return sum(terms, arithmetic.zero)
             case KroneckerDelta() if len(expr.args) == 2:
                 left, right = (self._index(side, at) for side in expr.args)
-                return arithmetic.number(Fraction(left == right))
+                return arithmetic.one if left == right else arithmetic.zero
             case Partial():
                 return _Tangent(self, expr, at).of(expr.of, at).tangent
         raise Unsupported(f"{type(expr).__name__} can't be evaluated exactly")
 
     def _times(self, expr: Mul, at: Mapping[Expr, int]) -> Number:
-        result = self.arithmetic.number(Fraction(1))
+        result = self.arithmetic.one
         for arg in expr.args:
             result = result * self.value(arg, at)
         return result
@@ -198,6 +205,8 @@ class Evaluator:
         return found
 
     def whole(self, expr: Expr, at: Mapping[Expr, int]) -> int:
+        if isinstance(expr, Symbol) and expr.name in self.point.sizes:
+            return self.point.sizes[expr.name]
         value = Evaluator(self.definitions, self.point, Exact()).value(expr, at)
         if value.denominator != 1:
             raise Undefined
@@ -243,7 +252,7 @@ class _Tangent:
     _known: dict[Place, Dual] = field(default_factory=dict)
 
     def of(self, expr: Expr, at: Mapping[Expr, int]) -> Dual:
-        zero = self.plain.arithmetic.number(Fraction(0))
+        arithmetic = self.plain.arithmetic
         match expr:
             case Symbol() | Indexed():
                 return self._quantity(expr, at)
@@ -252,25 +261,25 @@ class _Tangent:
             case Sum():
                 return self._sum([self.of(expr.function, inner) for inner in self.plain.ranges(expr, at)])
             case Mul():
-                result = Dual(self.plain.arithmetic.number(Fraction(1)), zero)
+                result = Dual(arithmetic.one, arithmetic.zero)
                 for arg in expr.args:
                     result = result * self.of(arg, at)
                 return result
             case exp():
                 inner = self.of(expr.args[0], at)
-                value = self.plain.arithmetic.exp(inner.value)
+                value = arithmetic.exp(inner.value)
                 return Dual(value, value * inner.tangent)
             case log():
                 inner = self.of(expr.args[0], at)
-                return Dual(self.plain.arithmetic.log(inner.value), self._over(inner.tangent, inner.value))
+                return Dual(arithmetic.log(inner.value), self._over(inner.tangent, inner.value))
             case Pow():
                 return self._power(self.of(expr.base, at), _exponent(expr))
             case Rational() | KroneckerDelta():
-                return Dual(self.plain.value(expr, at), zero)
+                return Dual(self.plain.value(expr, at), arithmetic.zero)
         raise Unsupported(f"the derivative of {type(expr).__name__} can't be evaluated exactly")
 
     def _sum(self, parts: list[Dual]) -> Dual:
-        zero = self.plain.arithmetic.number(Fraction(0))
+        zero = self.plain.arithmetic.zero
         return sum(parts, Dual(zero, zero))
 
     def _over(self, top: Number, bottom: Number) -> Number:
@@ -280,9 +289,7 @@ class _Tangent:
         value = self.plain.power(base.value, exponent)
         if self.plain.arithmetic.vanishes(base.value) and exponent < 1:
             raise Undefined
-        slope = (
-            self.plain.power(base.value, exponent - 1) if exponent != 1 else self.plain.arithmetic.number(Fraction(1))
-        )
+        slope = self.plain.power(base.value, exponent - 1) if exponent != 1 else self.plain.arithmetic.one
         return Dual(value, slope * base.tangent * self.plain.arithmetic.number(exponent))
 
     def _quantity(self, expr: Expr, at: Mapping[Expr, int]) -> Dual:
@@ -297,7 +304,7 @@ class _Tangent:
         defined = self.plain.definitions.get(name)
         if defined is not None and name != target[0] and name not in self.seed.held:
             return self.of(defined.value, dict(zip(defined.indices, indices, strict=True)))
-        tangent = self.plain.arithmetic.number(Fraction(place == target))
+        tangent = self.plain.arithmetic.one if place == target else self.plain.arithmetic.zero
         known = self.plain.known
         if place not in known:
             known[place] = self.plain.first(place)
@@ -327,6 +334,16 @@ def _bisected(number: int, q: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if middle**q <= number else (low, middle - 1)
     return low
+
+
+@lru_cache(maxsize=50_000)
+def letters(expr: Expr) -> frozenset[Expr]:
+    """The symbols that the value of `expr` can depend on as indices: all but those its sums bind."""
+    if isinstance(expr, Symbol):
+        return frozenset((expr,))
+    parts = expr.indices if isinstance(expr, Indexed) else expr.args
+    found = frozenset[Expr]().union(*map(letters, parts))
+    return found.difference(limit[0] for limit in expr.limits) if isinstance(expr, Sum) else found
 
 
 def elements(shape: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -99,14 +99,25 @@ def _refuse_mixed(read: Iterable[Expr]) -> None:
     """One name is one thing: the same assumptions and as many indices wherever it stands, and only those known here."""
     kinds: dict[str, tuple[object, ...]] = {}
     for one in read:
-        rank = len(one.indices) if isinstance(one, Indexed) else 0
-        kind = (rank, bool(one.is_positive), bool(one.is_integer) and not rank)
+        kind = _kind(one)
         if kinds.setdefault(name_of(one), kind) != kind:
             raise Unsupported(f"{name_of(one)} stands for different things")
-        if not one.is_positive and (one.is_nonnegative or one.is_nonpositive or one.is_negative):
+        if _has_another_sign(one):
             raise Unsupported(f"{name_of(one)} has a sign other than positive")
         if any(not is_index(index) for index in getattr(one, "indices", ()) if isinstance(index, Symbol)):
             raise Unsupported(f"{one}: a size or a number as an index")
+
+
+@lru_cache(maxsize=10_000)
+def _kind(one: Expr) -> tuple[object, ...]:
+    """How many indices, and what is assumed. SymPy takes its time to say that nothing is."""
+    rank = len(one.indices) if isinstance(one, Indexed) else 0
+    return rank, bool(one.is_positive), bool(one.is_integer) and not rank
+
+
+@lru_cache(maxsize=10_000)
+def _has_another_sign(one: Expr) -> bool:
+    return not one.is_positive and bool(one.is_nonnegative or one.is_nonpositive or one.is_negative)
 
 
 def _is_integer(quantity: Expr) -> bool:

@@ -53,7 +53,7 @@ class Material:
 def edits(tree: Node, material: Material) -> Iterator[Edit]:
     """Every single edit of `tree`, likely ones first."""
     kinds: Sequence[Callable[[Node, Material], Iterator[Edit]]] = (
-        _signs, _powers, _sizes, _reach, _names, _numbers, _whole_factors, _sums, _drops, _indices, _brackets, _factors,
+        _signs, _powers, _sizes, _reach, _names, _indices, _numbers, _whole_factors, _sums, _drops, _brackets, _factors,
     )  # fmt: skip
     seen = {tree}
     for edit in chain.from_iterable(_everywhere(tree, kind, material) for kind in kinds):
