@@ -98,8 +98,8 @@ class NoValueError(Exception):
 class World:
     """Definitions by name, random leaves, and derivatives as difference quotients."""
 
-    def __init__(self, definitions, losses, sizes, seed):
-        self.definitions, self.losses, self.sizes = definitions, losses, sizes
+    def __init__(self, definitions, losses, same_loss, sizes, seed):
+        self.definitions, self.losses, self.same_loss, self.sizes = definitions, losses, same_loss, sizes
         self.random, self.leaves = random.Random(seed), {}  # noqa: S311 -- no secrets
         self.moved, self.held, self.known = {}, frozenset(), {}
 
@@ -229,7 +229,7 @@ class World:
         if self.moved:
             raise NoValueError
         if above in self.losses:
-            return self.adjoint(above, below)
+            return self.adjoint(self.same_loss.get(above, above), below)
         if above not in self.definitions:
             raise NoValueError
         place = self.place(top, env)
@@ -284,7 +284,7 @@ def holds(checker, equation, readings, seed):
                for i in node.indices if isinstance(i, Name)} | bound  # fmt: skip
     with mpmath.workdps(50):
         for number in range(3):
-            world = World(definitions, checker.story.losses, sizes, f"{seed}{number}")
+            world = World(definitions, checker.story.losses, checker.story.same_loss, sizes, f"{seed}{number}")
             spread = world.random.sample(range(1, SIZE + 1), SIZE) * len(letters)
             shown = spread if number == 0 else [world.random.randint(1, SIZE) for _ in letters]
             env = dict(zip(sorted(letters), shown, strict=False))
@@ -332,7 +332,7 @@ def claims(path):
     return source, [
         (key, one.place.line)
         for key, one in enumerate(document.equations)
-        if lines.count(one.place.line) == 1 and key not in checker.story.defining
+        if lines.count(one.place.line) == 1 and key not in checker.story.defining and key not in checker.story.functions
     ]
 
 

@@ -51,7 +51,7 @@ class Checker:
     def outcome(self, key: int, equation: Equation) -> Outcome:
         """What becomes of the equation with that number."""
         defined = self.story.defining.get(key)
-        if defined is not None:
+        if defined is not None or key in self.story.functions:
             return Outcome(key, equation, defined, None, key in self.story.restarts)
         statement = Statement(key, equation.left, equation.right)
         problem = self.problem(statement)

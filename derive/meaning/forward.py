@@ -81,13 +81,15 @@ class Story:
 
     `special` are values that are given to names which the rest of the document reads as any number (γ = 1): they hold
     where they stand, and are no part of the forward pass. `hypotheses` state a property of what nothing defines
-    (Σ_k t_k = 1), or were given and define nothing. `claims` are all other statements.
+    (Σ_k t_k = 1), or were given and define nothing. `functions` only say what a loss depends on: l = f(y). `claims`
+    are all other statements.
     """
 
     passes: list[Forward]
     defining: dict[int, Definition]
     restarts: set[int] = field(default_factory=set)
     special: dict[int, Definition] = field(default_factory=dict)
+    functions: frozenset[int] = frozenset()
     hypotheses: tuple[Statement, ...] = ()
     claims: tuple[Statement, ...] = ()
     losses: frozenset[str] = frozenset()
@@ -128,7 +130,9 @@ def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset()) 
     if len({one.name for one in again}) > 1 or any(_is_built_anew(one, first) for one in again):
         story.restarts |= {one.key for one in again}
         story.defining |= {one.key: one for one in again}
-    rest = [one for one in statements if one.key not in story.defining and one.key not in story.special]
+    story.functions = frozenset(one.key for one in statements if _names_a_loss(one, losses))
+    told = story.defining.keys() | story.special.keys() | story.functions
+    rest = [one for one in statements if one.key not in told]
     known = {one.name for one in story.defining.values()} | losses
     # What is assumed is said before anything is claimed; the same line further down is a claim.
     start = takewhile(lambda one: one.key < 0 or _is_hypothesis(one, known), rest)
@@ -159,6 +163,14 @@ def _is_special(found: Definition, statements: Sequence[Statement]) -> bool:
         return False
     others = [one for one in statements if one.key != found.key and (plain_value or one.key < found.key)]
     return any(found.name in reads(side) for one in others for side in (one.left, one.right))
+
+
+def _names_a_loss(one: Statement, losses: frozenset[str]) -> bool:
+    """l = f(y_1, …, y_m), with a function that is known by its name only."""
+    match one.left, one.right:
+        case Name() as name, Call(function=function):
+            return plain(name) in losses and function.lower() not in FUNCTIONS
+    return False
 
 
 def _is_hypothesis(one: Statement, known: set[str]) -> bool:

@@ -44,6 +44,7 @@ class Assembler:
 
     statements: list[Statement] = field(default_factory=list)
     ranges: list[Fragment] = field(default_factory=list)  # the index of `i = 1, …, m`
+    lone_ranges: list[Fragment] = field(default_factory=list)  # those that are all of their block
     _display: Statement | None = None  # the last displayed statement
     _chain: Statement | None = None  # the last one that was displayed or has a relation
     _first: int = 0  # the first statement of this block
@@ -80,7 +81,10 @@ class Assembler:
                     break
             else:
                 self.ranges.append(sides[0])
-                return end + (end < len(pieces) and pieces[end].before == "comma") - place
+                end += end < len(pieces) and pieces[end].before == "comma"
+                if place == 0 and end == len(pieces):
+                    self.lone_ranges.append([token for piece in pieces for token in piece.tokens])
+                return end - place
         return 0
 
     def _piece(self, piece: Piece, number: int, *, display: bool, adjacent: bool) -> int:

@@ -38,7 +38,7 @@ from derive.read.build import addition, minus, over, power, product
 from derive.read.commands import CALLS, LISTED, MATRICES, MULTIPLY, ORDERS, RELATIONS, SYMBOL_COMMANDS
 from derive.read.derivatives import DerivativeReader
 from derive.read.errors import LaidOut
-from derive.read.layout import split_relations
+from derive.read.layout import is_ellipsis, split_relations
 from derive.read.limits import SLASHES, TERMS
 from derive.read.sums import series
 from derive.read.tokens import Token
@@ -529,9 +529,11 @@ class Grammar(DerivativeReader):
         return self.remember(Call(name, (argument,)), start)
 
     def arguments(self) -> tuple[Node, ...]:
+        """What stands in the bracket. An ellipsis is left out where others are left: no function of several is known."""
         start, end = self.at, self.closing()
-        ranges = self.parts(start + 1, end)
-        if any(self.tokens[first][:2] == ("mark", "…") for first, last in ranges if first < last):
+        listed = self.parts(start + 1, end)
+        ranges = [each for each in listed if not is_ellipsis(self.tokens[slice(*each)])]
+        if len(ranges) < len(listed) and len(ranges) < 2:
             raise LaidOut(self.tokens[start].start, "a list of arguments with an ellipsis")
         with self.deeper():
             found = tuple(self.argument_of_call(first, last) for first, last in ranges)

@@ -286,6 +286,9 @@ class _Reading:
         self.indices = decisions.indices
         for chain, statement in enumerate(self.assembler.statements):
             found += self.statement(statement, chain, decisions)
+        for tokens in self.assembler.lone_ranges:
+            start = tokens[0].start
+            found.append((start, Notation(self.source.place(start), self.latex([tokens]), "the range of an index")))
         for start, offset, latex, message in self.failed:
             found.append((start, Unreadable(self.source.place(offset), latex, message, self.source.caret(offset))))
         return [item for _, item in sorted(found, key=lambda each: each[0])]

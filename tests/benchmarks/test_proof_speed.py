@@ -148,7 +148,9 @@ def test_a_proof_for_every_m_is_a_hundred_times_faster_than_simplify_at_m_8(proc
 def all_elements_at_m_16():
     """Seconds of processor time that the third route takes at m = 16."""
     command = [sys.executable, "-c", ALL_ELEMENTS]
-    run = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     taken, proved = run.stdout.split()
     assert int(proved) == 18
     return float(taken)

@@ -89,6 +89,19 @@ def test_several_losses(short, lines, expected, assumed):
     assert ", ".join(last.assumptions) == assumed
 
 
+FUNCTIONS = {
+    "of a list": (r"PLAIN¶l = f(z_1, z_2, \dots, z_m)¶⟨l|\mu⟩ = -\sum_i ⟨f|z_i⟩", "dddp"),
+    "of one name": (r"PLAIN¶l = f(z)¶⟨l|\mu⟩ = -\sum_i ⟨l|z_i⟩", "dddp"),
+    "a function that is known is a value": (r"PLAIN¶l = \log(q)¶⟨l|q⟩ = \frac{1}{q}", "dddp"),
+    "what is no loss stays a claim": (r"PLAIN¶⟨l|\mu⟩ = -\sum_i ⟨l|z_i⟩¶\mu = f(x_1, \dots, x_m)", "ddpu"),
+}
+
+
+@pytest.mark.parametrize(("lines", "expected"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_what_a_loss_is_a_function_of(short, lines, expected):
+    short.holds(lines, expected)
+
+
 def test_a_loss_that_is_written_out_is_used(short):
     lines = r"PLAIN¶Q = \sum_{i=1}^m z_i^2¶⟨Q|z_i⟩ = 2 z_i¶⟨Q|x_i⟩ = 2 z_i¶⟨Q|\mu⟩ = 0¶⟨Q|z_i⟩ = z_i"
     short.holds(lines, "dddpppr")

@@ -54,8 +54,11 @@ ROWS = [
     (r"\vdots", ["–"]),
     (r"a < b", ["–"]),
     (r"a = b \approx c", ["a = b", "–"]),
-    (r"f(y_1, \dots, y_m) = L", ["–"]),
+    (r"f(y_1, \dots, y_m) = L", ["f(y₁, y_m) = L"]),
+    (r"f(\dots, y_m) = L", ["–"]),
     (r"i = j", ["–"]),
+    (r"i = 1, \dots, m", ["–"]),
+    (r"i = 1, 2, \dots, m.", ["–"]),
     (r"x_i", []),
     (r"x + y", ["–"]),
     # what would be a misreading is not read
