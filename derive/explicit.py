@@ -1,7 +1,7 @@
 """The gradients at a given size, every element spelled out: SymPy differentiates L(x_1, …, x_m) itself.
 
 The third route: no graph, no indexed sums, no chain rule through intermediates. L = Σ g_k y_k is written in the inputs'
-elements alone and differentiated by SymPy's `Expr.diff` along the line x_k + t v_k, with a letter v_k for every element.
+elements alone and differentiated by SymPy's `Expr.diff` along the line x_k + t v_k, with a letter v_k for each element.
 That is Σ v_k ∂L/∂x_k, so one derivative gives them all: ∂L/∂x_k is what v_k = 1 and no other v leaves. The kernel only
 decides whether the two explicit expressions are equal.
 """

@@ -529,10 +529,10 @@ class Grammar(DerivativeReader):
         return self.remember(Call(name, (argument,)), start)
 
     def arguments(self) -> tuple[Node, ...]:
-        """What stands in the bracket. An ellipsis is left out where others are left: no function of several is known."""
+        """What stands in the bracket. An ellipsis is left out beside two others: no function of several is known."""
         start, end = self.at, self.closing()
         listed = self.parts(start + 1, end)
-        ranges = [each for each in listed if not is_ellipsis(self.tokens[slice(*each)])]
+        ranges = [each for each in listed if not is_ellipsis([*self.tokens[slice(*each)]])]
         if len(ranges) < len(listed) and len(ranges) < 2:
             raise LaidOut(self.tokens[start].start, "a list of arguments with an ellipsis")
         with self.deeper():
