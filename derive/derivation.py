@@ -20,11 +20,11 @@ from derive.closed_form import Identity, Line, compact, known_sums_put_in, opera
 from derive.errors import LayerError, SizeError
 from derive.explicit import spell_out
 from derive.graph import Graph, build, upstream_of
-from derive.indices import indices_of, name_of, put_in, relabel
+from derive.indices import fresh_index, indices_of, name_of, put_in, relabel
 from derive.kernel import Kernel, Verdict, partial
 from derive.kernel.verdict import Proved
 from derive.layers import load
-from derive.layers.layer import Assignment, Gradient, Layer, Quantity
+from derive.layers.layer import Assignment, Assumption, Gradient, Layer, Quantity
 from derive.notation import Notation
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "ClosedForm", "Derivation", "Reason", "Step", "derive", "worst"]
 
-LARGEST_SPELLED_OUT = 16
+LARGEST_SPELLED_OUT, MOST_SPELLED_OUT = 16, 32
+"""The largest m, and the most elements of the output, for which every one is written out."""
 LARGEST_SIZE = 1_000_000
 T = TypeVar("T")
 ORDER = ("proved", "undecided", "refuted")
@@ -103,13 +104,16 @@ class Check:
     seconds: float
 
 
-def derive(layer: Layer | str, m: int | None = None, *, thorough: bool = False) -> Derivation:
+def derive(
+    layer: Layer | str, m: int | None = None, *, axes: tuple[str, ...] = (), thorough: bool = False
+) -> Derivation:
     """The derivation of a layer, given by name or as a `Layer`.
 
-    `m` fixes the batch size for the spelled-out route and the numerical check; without it everything is for every m.
-    Raises `UnknownLayerError`, `LayerError` or `SizeError`.
+    `m` fixes every size for the spelled-out route and the numerical check; without it everything is for every size.
+    `axes` names the axes of the data of a layer given by name, such as ("N", "C", "H", "W").
+    Raises `UnknownLayerError`, `ShapeError`, `LayerError` or `SizeError`.
     """
-    return Derivation(load(layer) if isinstance(layer, str) else layer, m, thorough=thorough)
+    return Derivation(load(layer, axes) if isinstance(layer, str) else layer, m, thorough=thorough)
 
 
 class Derivation:
@@ -340,8 +344,11 @@ class Derivation:
         name, start = "closed form = SymPy's derivative of L(x_1 … x_m)", perf_counter()
         if self.m is None or not self.graph.sizes:
             return Check(name, "not taken: it needs a given m; the proofs above hold for every m", (), 0.0)
-        if self.m > LARGEST_SPELLED_OUT:
-            why = f"not taken: m = {self.m} is above {LARGEST_SPELLED_OUT}; the proofs above hold for every m"
+        elements = self.m ** len(self.graph.output.shape)
+        if self.m > LARGEST_SPELLED_OUT or elements > MOST_SPELLED_OUT:
+            large = f"m = {self.m} is above {LARGEST_SPELLED_OUT}"
+            many = f"{elements} elements are more than {MOST_SPELLED_OUT}"
+            why = f"not taken: {large if self.m > LARGEST_SPELLED_OUT else many}; the proofs above hold for every m"
             return Check(name, why, (), 0.0)
         out = spell_out(self.graph, dict.fromkeys(self.graph.sizes, self.m))
         kernel = Kernel(out.coordinates)
@@ -391,12 +398,21 @@ def _definitions(
     limits = [(index, 1, size) for index, size in zip(output.indices, output.shape, strict=True)]
     names = {node.name for node in graph.intermediates}
     return (
+        *(_parametrized(one) for one in graph.layer.assumptions),
         *((node.target, node.value) for node in graph.intermediates),
         (loss, Sum(weighted, *limits) if limits else weighted),
         (adjoint_of(graph, output), upstream_of(graph)),
         *((one.target, partial(loss, one.of)) for one in done),
         *((one.target, partial(one.of, one.wrt, names - {name_of(one.of)})) for one in partials),
     )
+
+
+def _parametrized(one: Assumption) -> tuple[Expr, Expr]:
+    """t with Σ t = 1 as τ + (1 − Σ τ)/m, τ being anything: every such t is reached, by τ = t, and nothing else is."""
+    free = IndexedBase(f"{name_of(one.of)}°", shape=one.of.base.shape)[one.of.indices]
+    other = free.xreplace({one.over: fresh_index(set(one.of.indices))})
+    (letter,) = set(other.indices) - set(one.of.indices)
+    return one.of, free + (1 - Sum(other, (letter, 1, one.count))) / one.count
 
 
 def _undistributed(work: Callable[[], T]) -> T:

@@ -19,6 +19,10 @@ class UnknownLayerError(DeriveError):
     """There is no layer of that name."""
 
 
+class ShapeError(DeriveError):
+    """Axes that a layer can't have."""
+
+
 class TooLongError(DeriveError):
     """A file takes too long to read."""
 

@@ -15,7 +15,7 @@ from itertools import product
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Rational, S, Sum, Symbol
 
-from derive.graph import Graph, Node
+from derive.graph import Graph, Node, upstream_of
 from derive.indices import indices_of, name_of
 from derive.layers.layer import Gradient
 
@@ -60,7 +60,8 @@ def spell_out(graph: Graph, sizes: Mapping[Symbol, int]) -> SpelledOut:
     elements = tuple(
         Element(of, _replaced(along, still | _unit(of, sums)), _replaced(claim, named)) for of, claim in pairs
     )
-    return SpelledOut(elements, tuple(writer.coordinate(total, name) for total, name in names.items()))
+    changed = (writer.coordinate(total, name) for total, name in names.items())
+    return SpelledOut(elements, (*changed, *writer.assumed()))
 
 
 def _direction(of: Symbol) -> Symbol:
@@ -105,12 +106,23 @@ class _Writer:
         last = max(total.args, key=order.index)
         return last, Add(name, *(Mul(-1, one) for one in total.args if one != last))
 
+    def assumed(self) -> Iterator[tuple[Symbol, Expr]]:
+        """The last element of an input of which Σ = 1 is assumed, as 1 minus the others."""
+        for one in self.graph.layer.assumptions:
+            slot = one.of.indices.index(one.over)
+            node = self.graph.nodes[name_of(one.of)]
+            length = int(self.write(one.count, {}))
+            for at in self._places(node):
+                if at[slot] == length:
+                    rest = (self._leaf(node.name, (*at[:slot], k, *at[slot + 1 :])) for k in range(1, length))
+                    yield self._leaf(node.name, at), Add(1, *(Mul(-1, other) for other in rest))
+
     def loss(self) -> Expr:
         """L = Σ g_k y_k. Only g = ∂L/∂y enters a first derivative, so this linear loss stands for every other."""
         output = self.graph.output
         weighted = []
         for at in self._places(output):
-            weight = self._leaf(name_of(self.graph.layer.upstream[output.indices]), at)
+            weight = self._leaf(name_of(upstream_of(self.graph)), at)
             weighted += [(weight, term) for term in Add.make_args(self._quantity(output.name, at))]
         return _gathered(weighted)
 
@@ -147,7 +159,8 @@ class _Writer:
 
     def _is_plain(self, total: Expr) -> bool:
         """Whether a sum adds up elements of an input. The upstream gradient is left alone: L is linear in it."""
-        data = {name for name, node in self.graph.nodes.items() if node.value is None}
+        assumed = {name_of(one.of) for one in self.graph.layer.assumptions}
+        data = {name for name, node in self.graph.nodes.items() if node.value is None} - assumed
         terms = Add.make_args(total)
         return len(terms) > 1 and all(isinstance(one, Symbol) and one.name.partition("_")[0] in data for one in terms)
 

@@ -126,7 +126,11 @@ class Dual:
         return Dual(self.value + other.value, self.tangent + other.tangent)
 
     def __mul__(self, other: Dual) -> Dual:
-        return Dual(self.value * other.value, self.tangent * other.value + self.value * other.tangent)
+        value = self.value * other.value
+        if not other.tangent:
+            return Dual(value, self.tangent * other.value if self.tangent else self.tangent)
+        mine = self.value * other.tangent
+        return Dual(value, self.tangent * other.value + mine if self.tangent else mine)
 
 
 @dataclass(slots=True)
@@ -302,13 +306,18 @@ class _Tangent:
         name, indices = place
         target = self.plain.place(self.seed.wrt, self.at)
         defined = self.plain.definitions.get(name)
-        if defined is not None and name != target[0] and name not in self.seed.held:
+        if defined is not None and name not in {target[0], *self.seed.held} and self._moves(name):
             return self.of(defined.value, dict(zip(defined.indices, indices, strict=True)))
         tangent = self.plain.arithmetic.one if place == target else self.plain.arithmetic.zero
         known = self.plain.known
         if place not in known:
             known[place] = self.plain.first(place)
         return Dual(known[place], tangent)
+
+
+    def _moves(self, name: str) -> bool:
+        """Whether a quantity goes back to the seed: all others are constants along it."""
+        return name_of(self.seed.wrt) in self.plain.definitions.behind(name)
 
 
 def _exponent(expr: Pow) -> Fraction:

@@ -69,6 +69,7 @@ class Definitions(dict[str, Definition]):
     def __init__(self, pairs: Iterable[tuple[Expr, Expr]] = ()) -> None:
         super().__init__()
         self._quantities: dict[str, tuple[Expr, ...]] = {}
+        self._behind: dict[str, frozenset[str]] = {}
         for target, value in pairs:
             indices = tuple(target.indices) if isinstance(target, Indexed) else ()
             _refuse_odd(self, target, indices, value)
@@ -94,6 +95,15 @@ class Definitions(dict[str, Definition]):
         for side in quantities(*sides):
             visit(name_of(side))
         return list(found)
+
+    def behind(self, name: str) -> frozenset[str]:
+        """Every name that the definition of `name` goes back to."""
+        if name not in self._behind:
+            found: set[str] = set()
+            for reached in self.reached_from(self.read_by(name)):
+                found |= {name_of(quantity) for quantity in self.read_by(reached)}
+            self._behind[name] = frozenset(found | {name_of(quantity) for quantity in self.read_by(name)})
+        return self._behind[name]
 
     def read_by(self, name: str) -> tuple[Expr, ...]:
         """The quantities in a definition's value."""

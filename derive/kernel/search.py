@@ -34,6 +34,7 @@ Values = dict[Place, Fraction]
 LARGEST_SIZE = 4
 DRAWS = 10
 AUDITED = 2
+AUDITED_ELEMENTS, ENOUGH_IRRATIONAL = 30, 2 * AUDITED
 ROOTS = tuple(
     sorted((Fraction(a, b) for a in range(1, 40) for b in (1, 2, 3)), key=lambda r: (r.denominator * r.numerator, r))
 )
@@ -185,15 +186,17 @@ class Audit:
         """
         survey = Survey()
         for sizes in _sizes(ask.sizes, smallest=2):
-            before = survey.agreed
+            before, irrational = survey.agreed, len(survey.irrational)
             for draw in range(DRAWS):
                 evaluator = self._evaluator(ask, sizes, draw)
-                if evaluator is not None and _separates(ask, evaluator, survey):
+                if evaluator is not None and _separates(ask, evaluator, survey, AUDITED_ELEMENTS):
                     return None
                 if survey.agreed >= AUDITED:
                     return survey
-                if sizes and survey.agreed > before:
+                if sizes and (survey.agreed > before or len(survey.irrational) >= irrational + AUDITED):
                     break
+            if len(survey.irrational) >= ENOUGH_IRRATIONAL:
+                break
         return None if _with_intervals(ask, survey) is not None else survey
 
     def _evaluator(self, ask: Question, sizes: Mapping[str, int], draw: int) -> Evaluator | None:
@@ -322,9 +325,9 @@ def _at(ask: Question, sizes: Mapping[str, int], values: Values) -> Evaluator:
     return Evaluator(ask.definitions, Point(sizes, values), Exact())
 
 
-def _separates(ask: Question, evaluator: Evaluator, survey: Survey) -> bool:
+def _separates(ask: Question, evaluator: Evaluator, survey: Survey, most: int | None = None) -> bool:
     try:
-        if _difference(ask, evaluator, survey) is not None:
+        if _difference(ask, evaluator, survey, most) is not None:
             return True
         survey.agreed += 1
     except Irrational:
@@ -334,10 +337,12 @@ def _separates(ask: Question, evaluator: Evaluator, survey: Survey) -> bool:
     return False
 
 
-def _difference(ask: Question, evaluator: Evaluator, survey: Survey) -> Difference | None:
-    """The first element of the free indices at which the sides differ."""
+def _difference(ask: Question, evaluator: Evaluator, survey: Survey, most: int | None = None) -> Difference | None:
+    """The first element of the free indices at which the sides differ, of all or of `most` drawn ones."""
     vanishes = evaluator.arithmetic.vanishes
-    for at in _instances(evaluator, ask.free):
+    every = list(_instances(evaluator, ask.free))
+    drawn = every if most is None or len(every) <= most else Random(0).sample(every, most)  # noqa: S311
+    for at in drawn:
         left, right = evaluator.value(ask.left, at), evaluator.value(ask.right, at)
         if not vanishes(left - right):
             return Difference(at, left, right)

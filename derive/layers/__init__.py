@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from derive.errors import UnknownLayerError
+from derive.errors import ShapeError, UnknownLayerError
 
 if TYPE_CHECKING:
     from derive.layers.layer import Layer
 
-_NOT_A_LAYER = {"layer"}
+_NOT_A_LAYER = {"axes", "layer"}
 
 
 def names() -> tuple[str, ...]:
@@ -31,8 +33,24 @@ def check_name(name: str) -> str:
     raise UnknownLayerError(f"There is no layer '{name}'. {hint}")
 
 
-def load(name: str) -> Layer:
-    """The layer of that name. Raises `UnknownLayerError` if there is none."""
+def load(name: str, axes: tuple[str, ...] = ()) -> Layer:
+    """The layer of that name, for data with the given axes if any are.
+
+    Raises `UnknownLayerError` if there is none, and `ShapeError` if the layer can't have these axes.
+    """
     module = importlib.import_module(f"{__name__}.{check_name(name).replace('-', '_')}")
     layer: Layer = module.LAYER
-    return layer
+    return over(layer, module.over, axes) if axes else layer
+
+
+def over(layer: Layer, build: Callable[..., Layer], axes: tuple[str, ...]) -> Layer:
+    """What `build` makes of the axes; as many are too few as it can't take apart."""
+    for axis in axes:
+        if not axis.isalpha():
+            raise ShapeError(f"The axis '{axis}' is not a letter or a word. Write them like this: --axes N,C,H,W.")
+    try:
+        return replace(build(*axes), title=f"{layer.title} over ({', '.join(axes)})")
+    except ValueError:
+        doc = (build.__doc__ or "").rstrip(".")
+        said = f"{layer.name} can't have {len(axes)} {'axis' if len(axes) == 1 else 'axes'}."
+        raise ShapeError(f"{said} It takes: {doc[:1].lower()}{doc[1:]}.") from None

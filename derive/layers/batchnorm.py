@@ -2,6 +2,7 @@
 
 from sympy import sqrt
 
+from derive.layers.axes import features_of
 from derive.layers.layer import (
     Assignment,
     Gradient,
@@ -42,3 +43,8 @@ LAYER = Layer(
     ),
     source="S. Ioffe and C. Szegedy, Batch Normalization, 2015, section 3; the compact dx as in common use.",
 )
+
+
+def over(*axes: str) -> Layer:
+    """Data with these axes, the batch first and the feature second: (m, n), (N, C, L), (N, C, H, W)."""
+    return features_of(LAYER, m, axes)

@@ -9,11 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sympy import Expr, Idx, Indexed, IndexedBase, Sum, Symbol
+from sympy import Expr, Idx, Indexed, IndexedBase, Mul, Sum, Symbol
 
-__all__ = ["Assignment", "Gradient", "Layer", "index", "mean", "positive", "scalar", "size", "tensor", "total"]
+__all__ = [
+    "Assignment",
+    "Assumption",
+    "Axis",
+    "Gradient",
+    "Layer",
+    "index",
+    "mean",
+    "means",
+    "positive",
+    "scalar",
+    "size",
+    "tensor",
+    "total",
+    "totals",
+]
 
 Quantity: TypeAlias = Symbol | Indexed
+Axis: TypeAlias = tuple[Symbol, Expr]
+"""An index and the size it runs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +50,30 @@ class Gradient:
 
 
 @dataclass(frozen=True, slots=True)
+class Assumption:
+    """Σ of an input, such as a target, over one of its indices is 1. `of` is the input at its indices."""
+
+    of: Indexed
+    over: Symbol
+
+    @property
+    def count(self) -> Expr:
+        """The size of the index."""
+        return dict(zip(self.of.indices, self.of.base.shape, strict=True))[self.over]
+
+    @property
+    def total(self) -> Sum:
+        return total(self.of, self.over, self.count)
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """A normalization layer.
 
     `inputs` are given from outside, in the order a function would take them; `forward` assigns each intermediate once,
     in order, and the last target is the output. `upstream` is the tensor g with g_i = ∂L/∂y_i, of the output's shape.
     `gradients` holds one claim per input that is differentiated. `source` says where the claims were published, `loss`
-    how the loss is called.
+    how the loss is called. `assumptions` are what is known of inputs that are not differentiated.
     """
 
     name: str
@@ -50,6 +84,7 @@ class Layer:
     gradients: tuple[Gradient, ...]
     source: str
     loss: str = "L"
+    assumptions: tuple[Assumption, ...] = ()
 
     @property
     def output(self) -> Quantity:
@@ -89,3 +124,13 @@ def total(term: Expr, over: Symbol | Idx, count: Expr) -> Sum:
 def mean(term: Expr, over: Symbol | Idx, count: Expr) -> Expr:
     """(1/count) Σ of `term` as the index `over` runs from 1 to `count`."""
     return total(term, over, count) / count
+
+
+def totals(term: Expr, *axes: Axis) -> Sum:
+    """Σ of `term` over several indices, each from 1 to its size."""
+    return Sum(term, *((over, 1, count) for over, count in axes))
+
+
+def means(term: Expr, *axes: Axis) -> Expr:
+    """The mean of `term` over several indices, each from 1 to its size."""
+    return totals(term, *axes) / Mul(*(count for _, count in axes))

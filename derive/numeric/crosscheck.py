@@ -19,6 +19,7 @@ from sympy import Expr, Integer
 
 from derive.errors import DeriveError
 from derive.graph import Graph, Node
+from derive.indices import name_of
 from derive.layers.layer import Assignment, Gradient
 from derive.numeric.backends import AUTOGRAD, JAX, TORCH
 from derive.numeric.bounds import Bounded, bounded
@@ -156,7 +157,12 @@ class Trial:
 
 def _compare(made: Functions, case: Case, rng: Random, *, thorough: bool) -> Iterator[NumericCheck]:
     """Every oracle on one case."""
+    state = rng.getstate()
     trial = _trial(made, case, rng)
+    if not _defined(trial):
+        # What is given may have to be positive, as a variance has; the same draw, without its signs.
+        rng.setstate(state)
+        trial = _trial(made, case, rng, signs=(1.0,))
     if not _defined(trial):
         return
     told = [name for name in _checked(trial) if _tells(trial, name)]
@@ -190,8 +196,8 @@ def _libraries(*, thorough: bool) -> list[str]:
     return [backend.name for backend in wanted if backend.name in AUTODIFF and backend.installed]
 
 
-def _trial(made: Functions, case: Case, rng: Random) -> Trial:
-    inputs = tuple(_draw(made.graph, node, case, rng) for node in made.graph.inputs)
+def _trial(made: Functions, case: Case, rng: Random, signs: tuple[float, ...] = (-1.0, 1.0)) -> Trial:
+    inputs = tuple(_draw(made.graph, node, case, rng, signs) for node in made.graph.inputs)
     g = _like(_normal(_output_shape(made, inputs), rng), case)
     claimed = made.backward(_cast(g, case), *(_cast(array, case) for array in inputs))
     claimed_bounds, staged_bounds = _bounds(made, case, g, inputs)
@@ -213,14 +219,22 @@ def _bounds(
     return run(case.dtype, closed=True), run("float64", closed=False)
 
 
-def _draw(graph: Graph, node: Node, case: Case, rng: Random) -> Array:
+def _draw(graph: Graph, node: Node, case: Case, rng: Random, signs: tuple[float, ...]) -> Array:
     """An input. A positive number (ε) is the case's; a tensor of the output's shape is data; the rest is of size 1."""
     if not node.shape and node.target.is_positive:
         return float(_like(np.asarray(case.positive), case))
     shape = (*_lengths(graph, node, case.m), *case.trailing)
     if node.shape and node.shape == graph.output.shape:
         return _like(case.offset + case.scale * _normal(shape, rng), case)
-    return _like(_varied(shape, rng), case)
+    return _like(_as_assumed(graph, node, _varied(shape, rng, signs)), case)
+
+
+def _as_assumed(graph: Graph, node: Node, array: Array) -> Array:
+    """`array` shifted so that what the layer assumes of this input holds, up to the rounding of the case's dtype."""
+    for one in graph.layer.assumptions:
+        if name_of(one.of) == node.name:
+            array = array + (1 - np.sum(array, axis := one.of.indices.index(one.over), keepdims=True)) / array.shape[axis]
+    return array
 
 
 # NumPy's own generators cost 10 ms of import, which is more than drawing the numbers.
@@ -228,9 +242,9 @@ def _normal(shape: tuple[int, ...], rng: Random) -> Array:
     return np.reshape([rng.gauss(0.0, 1.0) for _ in range(math.prod(shape))], shape)
 
 
-def _varied(shape: tuple[int, ...], rng: Random) -> Array:
-    """Numbers of either sign and of size 1/2 to 2: not constant, and none close to 0."""
-    return np.reshape([rng.uniform(0.5, 2.0) * rng.choice((-1.0, 1.0)) for _ in range(math.prod(shape))], shape)
+def _varied(shape: tuple[int, ...], rng: Random, signs: tuple[float, ...]) -> Array:
+    """Numbers of these signs and of size 1/2 to 2: not constant, and none close to 0."""
+    return np.reshape([rng.uniform(0.5, 2.0) * rng.choice(signs) for _ in range(math.prod(shape))], shape)
 
 
 def _lengths(graph: Graph, node: Node, m: int) -> tuple[int, ...]:

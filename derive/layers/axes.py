@@ -1,0 +1,211 @@
+"""The same layer over more axes: a size split into several, or every quantity repeated along a new axis.
+
+Both rewrite what a layer file says, its forward pass and its claims alike; what comes out is derived and proved like
+any other layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from sympy import Expr, Indexed, IndexedBase, Mul, S, Sum, Symbol
+
+from derive.errors import ShapeError
+from derive.layers.layer import Assignment, Assumption, Gradient, Layer, Quantity, index, size, tensor
+
+__all__ = ["features_of", "repeated", "rows_of", "split"]
+
+FOR_NEW, FOR_BOUND = "hwpqrstuvabcdefo", "klabcdefpqrstuvho"
+"""Index letters for further axes, and for a bound index whose letter is needed."""
+
+
+def features_of(layer: Layer, batch: Symbol, axes: tuple[str, ...]) -> Layer:
+    """A layer of one feature over a batch, for data (batch, feature, …): each feature has its own of everything."""
+    if len(axes) == 1:
+        return split(layer, batch, axes)
+    outer, feature, *inner = axes
+    return repeated(split(layer, batch, (outer, *inner)), "j", feature, at=1)
+
+
+def rows_of(layer: Layer, axes: tuple[str, ...], row: Symbol, shared: Collection[str] = ()) -> Layer:
+    """A layer of one vector, for data (…, feature): each row is treated by itself, with the `shared` ones in common."""
+    *outer, last = axes
+    every = split(layer, row, (last,))
+    for letter, axis in zip(reversed("nbt"[: len(outer)]), reversed(outer), strict=True):
+        every = repeated(every, letter, axis, at=0, shared=shared)
+    return every
+
+
+def split(layer: Layer, old: Symbol, axes: tuple[str, ...]) -> Layer:
+    """Every axis of the size `old` replaced by `axes`, by none where that is empty: m = N · H · W elements.
+
+    Raises `ShapeError` for a name that the layer needs for something else.
+    """
+    sizes = tuple(map(size, axes))
+    _refuse_taken(layer, axes, but=old.name)
+    return _Splitting(layer, old, sizes).layer()
+
+
+def repeated(layer: Layer, letter: str, axis: str, *, at: int, shared: Collection[str] = ()) -> Layer:
+    """Every tensor and scalar along one more axis, at place `at`, but for the `shared` ones and positive parameters.
+
+    The gradient of a shared parameter is the sum of what it was.
+    """
+    _refuse_taken(layer, (axis,))
+    return _Repeating(layer, index(letter), size(axis), at, frozenset(shared)).layer()
+
+
+def _refuse_taken(layer: Layer, axes: tuple[str, ...], but: str = "") -> None:
+    taken = {symbol.name for symbol in _symbols(layer)} | {layer.loss, layer.upstream.label.name}
+    for axis in axes:
+        if axis != but and (axis in taken or axes.count(axis) > 1):
+            raise ShapeError(f"The axis {axis} has the name of something else in {layer.name}. Choose another letter.")
+
+
+def _symbols(layer: Layer) -> set[Symbol]:
+    values = (line.value for line in (*layer.forward, *layer.gradients))
+    return set[Symbol]().union(*(value.free_symbols | value.atoms(Symbol) for value in values))
+
+
+class _Rewriting:
+    """Takes a layer apart and puts it together again with every quantity and every sum rewritten."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.old = layer
+
+    def layer(self) -> Layer:
+        old = self.old
+        return replace(
+            old,
+            inputs=tuple(self.quantity(one) for one in old.inputs),
+            forward=tuple(Assignment(self.quantity(one.target), self.expr(one.value)) for one in old.forward),
+            upstream=self.upstream(),
+            gradients=tuple(self.gradient(one) for one in old.gradients),
+            assumptions=tuple(self.assumption(one) for one in old.assumptions),
+        )
+
+    def assumption(self, one: Assumption) -> Assumption:
+        changed = self.quantity(one.of)
+        assert isinstance(changed, Indexed)  # noqa: S101 -- only an axis that is split into none is lost
+        return Assumption(changed, one.over)
+
+    def gradient(self, one: Gradient) -> Gradient:
+        return Gradient(self.quantity(one.of), self.expr(one.value))
+
+    def upstream(self) -> IndexedBase:
+        output = self.quantity(self.old.output)
+        shape = output.base.shape if isinstance(output, Indexed) else None
+        return IndexedBase(self.old.upstream.label.name, shape=shape)
+
+    def quantity(self, one: Quantity) -> Quantity:
+        raise NotImplementedError
+
+    def symbol(self, one: Symbol) -> Expr:
+        return self.quantity(one)
+
+    def limits(self, one: Sum) -> list[tuple[Expr, ...]]:
+        return [tuple(limit) for limit in one.limits]
+
+    def expr(self, expr: Expr) -> Expr:
+        if isinstance(expr, Symbol):
+            return self.symbol(expr)
+        if isinstance(expr, Indexed):
+            return self.quantity(expr)
+        if isinstance(expr, Sum):
+            limits = self.limits(expr)
+            return Sum(self.expr(expr.function), *limits) if limits else self.expr(expr.function)
+        return expr.func(*map(self.expr, expr.args)) if expr.args else expr
+
+
+class _Splitting(_Rewriting):
+    """One size becomes several; an index of it becomes as many letters, of which the first is the old one."""
+
+    def __init__(self, layer: Layer, old: Symbol, sizes: tuple[Symbol, ...]) -> None:
+        super().__init__(layer)
+        self.size, self.sizes = old, sizes
+        taken = {symbol.name for symbol in _symbols(layer)} | {one.name for one in sizes}
+        self.free = (letter for letter in FOR_NEW if letter not in taken)
+        self.letters: dict[Expr, tuple[Symbol, ...]] = {}
+
+    def of(self, letter: Expr) -> tuple[Symbol, ...]:
+        if letter not in self.letters:
+            more = len(self.sizes) - 1
+            self.letters[letter] = (letter, *(index(next(self.free)) for _ in range(more)))[: len(self.sizes)]
+        return self.letters[letter]
+
+    def quantity(self, one: Quantity) -> Quantity:
+        if not isinstance(one, Indexed):
+            return one
+        shape: list[Expr] = []
+        indices: list[Expr] = []
+        for letter, length in zip(one.indices, one.base.shape, strict=True):
+            shape += self.sizes if length == self.size else (length,)
+            indices += self.of(letter) if length == self.size else (letter,)
+        name = one.base.label.name
+        return tensor(name, *shape)[tuple(indices)] if indices else Symbol(name)
+
+    def symbol(self, one: Symbol) -> Expr:
+        return Mul(*self.sizes) if one == self.size else one
+
+    def limits(self, one: Sum) -> list[tuple[Expr, ...]]:
+        found: list[tuple[Expr, ...]] = []
+        for letter, low, high in one.limits:
+            if high == self.size:
+                found += ((new, S.One, length) for new, length in zip(self.of(letter), self.sizes, strict=True))
+            else:
+                found.append((letter, low, high))
+        return found
+
+
+class _Repeating(_Rewriting):
+    """Every quantity gets one more index; an index that has its letter gets another."""
+
+    def __init__(self, layer: Layer, letter: Symbol, axis: Symbol, at: int, shared: frozenset[str]) -> None:
+        super().__init__(_without(layer, letter))
+        self.letter, self.axis, self.at, self.shared = letter, axis, at, shared
+
+    def is_repeated(self, name: str) -> bool:
+        return name not in self.shared and any(
+            name == _name(one) for one in (*self.old.inputs, *(line.target for line in self.old.forward))
+        ) or name == self.old.upstream.label.name
+
+    def quantity(self, one: Quantity) -> Quantity:
+        name = _name(one)
+        if (isinstance(one, Symbol) and one.is_positive) or not self.is_repeated(name):
+            return one
+        shape, indices = (one.base.shape, one.indices) if isinstance(one, Indexed) else ((), ())
+        place = min(self.at, len(indices))
+        return tensor(name, *shape[:place], self.axis, *shape[place:])[
+            (*indices[:place], self.letter, *indices[place:])
+        ]
+
+    def gradient(self, one: Gradient) -> Gradient:
+        value = self.expr(one.value)
+        if _name(one.of) in self.shared:
+            value = Sum(value, (self.letter, 1, self.axis))
+        return Gradient(self.quantity(one.of), value)
+
+
+def _without(layer: Layer, letter: Symbol) -> Layer:
+    """The layer with that index letter renamed, if it has it."""
+    taken = {symbol.name for symbol in _symbols(layer)}
+    if letter.name not in taken:
+        return layer
+    return _Renaming(layer, letter, index(next(one for one in FOR_BOUND if one not in taken))).layer()
+
+
+class _Renaming(_Rewriting):
+    def __init__(self, layer: Layer, old: Symbol, new: Symbol) -> None:
+        super().__init__(layer)
+        self.renaming: Mapping[Symbol, Symbol] = {old: new}
+
+    def quantity(self, one: Quantity) -> Quantity:
+        return one.xreplace(dict(self.renaming))
+
+    def limits(self, one: Sum) -> list[tuple[Expr, ...]]:
+        return [(self.renaming.get(letter, letter), low, high) for letter, low, high in one.limits]
+
+
+def _name(one: Quantity) -> str:
+    return str(one.base.label.name if isinstance(one, Indexed) else one.name)
