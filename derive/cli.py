@@ -81,6 +81,7 @@ class Request:
 
     m: int | None
     layer: str
+    axes: str | None
     form: str | None
     output: str | None
     thorough: bool
@@ -93,7 +94,8 @@ Every step is proved for every batch size, and the result is checked in NumPy.
 
 \b
 derive-bn --m 4                 derive batch norm, spelled out at m = 4
-derive-bn --layer batchnorm     the same for every m
+derive-bn --layer layernorm     layer norm, for every size
+derive-bn --axes N,C,H,W        batch norm of images
 derive-bn --m 4 -o report.pdf   a typeset report
 derive-bn check notes.tex       verify a derivation somebody wrote
 derive-bn layers                what there is to derive
@@ -118,8 +120,9 @@ class CheckRequest:
     epilog="Exit codes: 0 everything proved, 1 something refuted or a numerical check failed, 2 wrong usage or input, "
     "3 nothing refuted but something undecided.",
 )
-@click.option("--m", type=_BatchSize(), help="Batch size to spell out and check at. Without it: every m.")
+@click.option("--m", type=_BatchSize(), help="Batch size (every size) to spell out and check at. Without it: every m.")
 @click.option("--layer", default="batchnorm", show_default=True, metavar="NAME", help="The layer to derive.")
+@click.option("--axes", metavar="A,B,…", help="The axes of the data, such as N,C,H,W for batch norm of images.")
 @click.option("--format", "form", type=_Nearest(FORMATS), help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
 @click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library there is.")
@@ -253,7 +256,8 @@ def _derive(ask: Request) -> Report:
     from derive.derivation import derive
     from derive.report import report
 
-    return report(derive(ask.layer, ask.m, thorough=ask.thorough), stable=ask.stable)
+    axes = tuple(axis.strip() for axis in ask.axes.split(",")) if ask.axes else ()
+    return report(derive(ask.layer, ask.m, axes=axes, thorough=ask.thorough), stable=ask.stable)
 
 
 def _format(form: str | None, output: str | None, endings: Mapping[str, str]) -> str:

@@ -127,7 +127,7 @@ class Derivation:
         self.graph: Graph = build(layer)
 
     def __repr__(self) -> str:
-        return f"<Derivation of {self.layer.name}, m = {self.m or 'every'}>"
+        return f"<Derivation of {self.layer.name}, {self.at or self.every}>"
 
     def _repr_latex_(self) -> str:
         rows = (f"{self.notation.latex(c.target)} &= {self.notation.latex(c.found)}" for c in self.closed_forms)
@@ -216,6 +216,18 @@ class Derivation:
         from derive.numeric.crosscheck import crosscheck
 
         return crosscheck(self.graph, self.staged, self.layer.gradients, self.m, thorough=self.thorough)
+
+    @property
+    def every(self) -> str:
+        """For what a proof without a given size holds: every m, every N and D."""
+        names = [size.name for size in self.graph.sizes]
+        return f"every {' and '.join(filter(None, (', '.join(names[:-1]), *names[-1:])))}" if names else "every value"
+
+    @property
+    def at(self) -> str:
+        """The given size, which is taken for all of them: m = 4, N = D = 4. Empty without one."""
+        names = [size.name for size in self.graph.sizes] or ["m"]
+        return "" if self.m is None else " = ".join((*names, str(self.m)))
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -323,7 +335,7 @@ class Derivation:
     def _chain_rule(self) -> Check:
         start = perf_counter()
         verdicts = tuple(self._by_chain_rule(claim) for claim in self.layer.gradients)
-        return Check("closed form = chain rule over the graph", "every m", verdicts, perf_counter() - start)
+        return Check("closed form = chain rule over the graph", self.every, verdicts, perf_counter() - start)
 
     def _by_chain_rule(self, claim: Gradient) -> tuple[str, Verdict]:
         target = self._target(claim)
@@ -338,22 +350,25 @@ class Derivation:
             (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.value))
             for claim in self.layer.gradients
         )
-        return Check("closed form = total derivative by the kernel", "every m", verdicts, perf_counter() - start)
+        return Check("closed form = total derivative by the kernel", self.every, verdicts, perf_counter() - start)
 
     def _spelled_out_check(self) -> Check:
         name, start = "closed form = SymPy's derivative of L(x_1 … x_m)", perf_counter()
         if self.m is None or not self.graph.sizes:
-            return Check(name, "not taken: it needs a given m; the proofs above hold for every m", (), 0.0)
+            given = self.every.removeprefix("every ")
+            return Check(name, f"not taken: it needs a given {given}; the proofs above hold for {self.every}", (), 0.0)
         elements = self.m ** len(self.graph.output.shape)
         if self.m > LARGEST_SPELLED_OUT or elements > MOST_SPELLED_OUT:
-            large = f"m = {self.m} is above {LARGEST_SPELLED_OUT}"
+            large = f"{self.at} is above {LARGEST_SPELLED_OUT}"
             many = f"{elements} elements are more than {MOST_SPELLED_OUT}"
-            why = f"not taken: {large if self.m > LARGEST_SPELLED_OUT else many}; the proofs above hold for every m"
+            why = (
+                f"not taken: {large if self.m > LARGEST_SPELLED_OUT else many}; the proofs above hold for {self.every}"
+            )
             return Check(name, why, (), 0.0)
         out = spell_out(self.graph, dict.fromkeys(self.graph.sizes, self.m))
         kernel = Kernel(out.coordinates)
         verdicts = tuple((one.of.name, kernel.decide(one.derivative, one.claim)) for one in out.elements)
-        return Check(name, f"m = {self.m}, all {len(verdicts)} elements", verdicts, perf_counter() - start)
+        return Check(name, f"{self.at}, all {len(verdicts)} elements", verdicts, perf_counter() - start)
 
 
 def worst(verdicts: Iterable[Verdict]) -> str:

@@ -314,7 +314,6 @@ class _Tangent:
             known[place] = self.plain.first(place)
         return Dual(known[place], tangent)
 
-
     def _moves(self, name: str) -> bool:
         """Whether a quantity goes back to the seed: all others are constants along it."""
         return name_of(self.seed.wrt) in self.plain.definitions.behind(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, Symbol, Tuple
+from sympy import Expr, Indexed, KroneckerDelta, Sum, Symbol, Tuple
 
 __all__ = ["Definition", "Definitions", "Partial", "Unsupported", "name_of", "partial", "parts_of", "quantities"]
 
@@ -148,7 +148,32 @@ def parts_of(*exprs: Expr) -> list[Expr]:
 
 
 def quantities(*exprs: Expr) -> tuple[Expr, ...]:
-    """The symbols and indexed quantities in `exprs`, the bases of tensors left out."""
-    found = [part for part in parts_of(*exprs) if isinstance(part, Symbol | Indexed)]
-    bases = {part.base.label for part in found if isinstance(part, Indexed)}
-    return tuple(part for part in found if part not in bases)
+    """The symbols and indexed quantities in `exprs`, the bases of tensors left out.
+
+    A letter that only says which element, in x[i], Σ_i or δ_ij, is no quantity: q[i] may be summed over q beside it.
+    """
+    found: dict[Expr, None] = {}
+    bases: set[Expr] = set()
+    waiting = list(reversed(exprs))
+    while waiting:
+        expr = waiting.pop()
+        if expr not in found:
+            found[expr] = None
+            waiting.extend(reversed([part for part in _values(expr) if part not in found]))
+            if isinstance(expr, Indexed):
+                bases.add(expr.base.label)
+    return tuple(part for part in found if isinstance(part, Symbol | Indexed) and part not in bases)
+
+
+def _values(expr: Expr) -> list[Expr]:
+    """The parts of an expression that are values or sizes: not the letters of indices."""
+    match expr:
+        case Indexed():
+            return [expr.base, *(index for index in expr.indices if not is_index(index))]
+        case Sum():
+            return [expr.function, *(end for _, *ends in expr.limits for end in ends)]
+        case KroneckerDelta():
+            return [arg for arg in expr.args if not is_index(arg)]
+        case Partial():
+            return list(expr.args[:2])
+    return list(expr.args)

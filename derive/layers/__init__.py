@@ -48,8 +48,9 @@ def over(layer: Layer, build: Callable[..., Layer], axes: tuple[str, ...]) -> La
     for axis in axes:
         if not axis.isalpha():
             raise ShapeError(f"The axis '{axis}' is not a letter or a word. Write them like this: --axes N,C,H,W.")
+    title, loss = f"{layer.title} over ({', '.join(axes)})", "ℓ" if layer.loss in axes else layer.loss
     try:
-        return replace(build(*axes), title=f"{layer.title} over ({', '.join(axes)})")
+        return replace(build(*axes), title=title, loss=loss)
     except ValueError:
         doc = (build.__doc__ or "").rstrip(".")
         said = f"{layer.name} can't have {len(axes)} {'axis' if len(axes) == 1 else 'axes'}."

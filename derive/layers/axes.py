@@ -16,35 +16,36 @@ from derive.layers.layer import Assignment, Assumption, Gradient, Layer, Quantit
 
 __all__ = ["features_of", "repeated", "rows_of", "split"]
 
-FOR_NEW, FOR_BOUND = "hwpqrstuvabcdefo", "klabcdefpqrstuvho"
-"""Index letters for further axes, and for a bound index whose letter is needed."""
+FOR_NEW, FOR_BOUND, FOR_ROWS = "hwpqrstuvabcdefo", "klabcdefpqrstuvho", "nbtcu"
+"""Index letters for further axes, for a bound index whose letter is needed, and for rows."""
 
 
 def features_of(layer: Layer, batch: Symbol, axes: tuple[str, ...]) -> Layer:
     """A layer of one feature over a batch, for data (batch, feature, …): each feature has its own of everything."""
     if len(axes) == 1:
-        return split(layer, batch, axes)
+        return split(layer, {batch: axes})
     outer, feature, *inner = axes
-    return repeated(split(layer, batch, (outer, *inner)), "j", feature, at=1)
+    return repeated(split(layer, {batch: (outer, *inner)}), "j", feature, at=1)
 
 
 def rows_of(layer: Layer, axes: tuple[str, ...], row: Symbol, shared: Collection[str] = ()) -> Layer:
     """A layer of one vector, for data (…, feature): each row is treated by itself, with the `shared` ones in common."""
     *outer, last = axes
-    every = split(layer, row, (last,))
-    for letter, axis in zip(reversed("nbt"[: len(outer)]), reversed(outer), strict=True):
+    every = split(layer, {row: (last,)})
+    taken = {symbol.name for symbol in _symbols(layer)}
+    letters = [letter for letter in FOR_ROWS if letter not in taken][: len(outer)]
+    for letter, axis in zip(reversed(letters), reversed(outer), strict=True):
         every = repeated(every, letter, axis, at=0, shared=shared)
     return every
 
 
-def split(layer: Layer, old: Symbol, axes: tuple[str, ...]) -> Layer:
-    """Every axis of the size `old` replaced by `axes`, by none where that is empty: m = N · H · W elements.
+def split(layer: Layer, axes: Mapping[Symbol, tuple[str, ...]]) -> Layer:
+    """Every axis of a size that is given replaced by the axes for it, by none where there are none: m = N · H · W.
 
     Raises `ShapeError` for a name that the layer needs for something else.
     """
-    sizes = tuple(map(size, axes))
-    _refuse_taken(layer, axes, but=old.name)
-    return _Splitting(layer, old, sizes).layer()
+    _refuse_taken(layer, tuple(axis for each in axes.values() for axis in each), {old.name for old in axes})
+    return _Splitting(layer, {old: tuple(map(size, each)) for old, each in axes.items()}).layer()
 
 
 def repeated(layer: Layer, letter: str, axis: str, *, at: int, shared: Collection[str] = ()) -> Layer:
@@ -56,15 +57,15 @@ def repeated(layer: Layer, letter: str, axis: str, *, at: int, shared: Collectio
     return _Repeating(layer, index(letter), size(axis), at, frozenset(shared)).layer()
 
 
-def _refuse_taken(layer: Layer, axes: tuple[str, ...], but: str = "") -> None:
-    taken = {symbol.name for symbol in _symbols(layer)} | {layer.loss, layer.upstream.label.name}
+def _refuse_taken(layer: Layer, axes: tuple[str, ...], but: Collection[str] = ()) -> None:
+    taken = {symbol.name for symbol in _symbols(layer)} | {layer.upstream.label.name}
     for axis in axes:
-        if axis != but and (axis in taken or axes.count(axis) > 1):
+        if axis in taken.difference(but) or axes.count(axis) > 1:
             raise ShapeError(f"The axis {axis} has the name of something else in {layer.name}. Choose another letter.")
 
 
 def _symbols(layer: Layer) -> set[Symbol]:
-    values = (line.value for line in (*layer.forward, *layer.gradients))
+    values = [*(line.value for line in layer.forward), *(claim.value for claim in layer.gradients)]
     return set[Symbol]().union(*(value.free_symbols | value.atoms(Symbol) for value in values))
 
 
@@ -119,20 +120,20 @@ class _Rewriting:
 
 
 class _Splitting(_Rewriting):
-    """One size becomes several; an index of it becomes as many letters, of which the first is the old one."""
+    """A size becomes several; an index of it becomes as many letters, of which the first is the old one."""
 
-    def __init__(self, layer: Layer, old: Symbol, sizes: tuple[Symbol, ...]) -> None:
+    def __init__(self, layer: Layer, sizes: Mapping[Symbol, tuple[Symbol, ...]]) -> None:
         super().__init__(layer)
-        self.size, self.sizes = old, sizes
-        taken = {symbol.name for symbol in _symbols(layer)} | {one.name for one in sizes}
+        self.sizes = sizes
+        taken = {symbol.name for symbol in _symbols(layer)} | {one.name for each in sizes.values() for one in each}
         self.free = (letter for letter in FOR_NEW if letter not in taken)
-        self.letters: dict[Expr, tuple[Symbol, ...]] = {}
+        self.letters: dict[tuple[Expr, int], tuple[Symbol, ...]] = {}
 
-    def of(self, letter: Expr) -> tuple[Symbol, ...]:
-        if letter not in self.letters:
-            more = len(self.sizes) - 1
-            self.letters[letter] = (letter, *(index(next(self.free)) for _ in range(more)))[: len(self.sizes)]
-        return self.letters[letter]
+    def of(self, letter: Expr, count: int) -> tuple[Symbol, ...]:
+        """As many letters for one index, which may run over this size in one sum and over that in another."""
+        if (letter, count) not in self.letters:
+            self.letters[letter, count] = (letter, *(index(next(self.free)) for _ in range(count - 1)))[:count]
+        return self.letters[letter, count]
 
     def quantity(self, one: Quantity) -> Quantity:
         if not isinstance(one, Indexed):
@@ -140,19 +141,21 @@ class _Splitting(_Rewriting):
         shape: list[Expr] = []
         indices: list[Expr] = []
         for letter, length in zip(one.indices, one.base.shape, strict=True):
-            shape += self.sizes if length == self.size else (length,)
-            indices += self.of(letter) if length == self.size else (letter,)
+            axes = self.sizes.get(length, (length,))
+            shape += axes
+            indices += self.of(letter, len(axes)) if length in self.sizes else (letter,)
         name = one.base.label.name
         return tensor(name, *shape)[tuple(indices)] if indices else Symbol(name)
 
     def symbol(self, one: Symbol) -> Expr:
-        return Mul(*self.sizes) if one == self.size else one
+        return Mul(*self.sizes[one]) if one in self.sizes else one
 
     def limits(self, one: Sum) -> list[tuple[Expr, ...]]:
         found: list[tuple[Expr, ...]] = []
         for letter, low, high in one.limits:
-            if high == self.size:
-                found += ((new, S.One, length) for new, length in zip(self.of(letter), self.sizes, strict=True))
+            if high in self.sizes:
+                axes = self.sizes[high]
+                found += ((new, S.One, length) for new, length in zip(self.of(letter, len(axes)), axes, strict=True))
             else:
                 found.append((letter, low, high))
         return found
@@ -166,8 +169,9 @@ class _Repeating(_Rewriting):
         self.letter, self.axis, self.at, self.shared = letter, axis, at, shared
 
     def is_repeated(self, name: str) -> bool:
-        return name not in self.shared and any(
-            name == _name(one) for one in (*self.old.inputs, *(line.target for line in self.old.forward))
+        return (
+            name not in self.shared
+            and any(name == _name(one) for one in (*self.old.inputs, *(line.target for line in self.old.forward)))
         ) or name == self.old.upstream.label.name
 
     def quantity(self, one: Quantity) -> Quantity:
@@ -181,7 +185,7 @@ class _Repeating(_Rewriting):
         ]
 
     def gradient(self, one: Gradient) -> Gradient:
-        value = self.expr(one.value)
+        value: Expr = self.expr(one.value)
         if _name(one.of) in self.shared:
             value = Sum(value, (self.letter, 1, self.axis))
         return Gradient(self.quantity(one.of), value)

@@ -27,9 +27,7 @@ LAYER = Layer(
         Gradient(beta, total(g[j], j, m)),
         Gradient(
             x[i],
-            gamma
-            / sqrt(var + eps)
-            * (g[i] - total(g[j], j, m) / m - xhat[i] * total(g[j] * xhat[j], j, m) / (m - 1)),
+            gamma / sqrt(var + eps) * (g[i] - total(g[j], j, m) / m - xhat[i] * total(g[j] * xhat[j], j, m) / (m - 1)),
         ),
     ),
     source="The closed form of batch normalization with 1/(m − 1) in place of 1/m in the term of the variance.",

@@ -44,5 +44,4 @@ LAYER = Layer(
 def over(*axes: str) -> Layer:
     """Data with the axes (sample, group, channel of the group, positions …), the last ones none or several."""
     sample, group, channel, *inner = axes
-    one = split(split(split(LAYER, N, (sample,)), G, (group,)), C, (channel,))
-    return split(one, S, tuple(inner))
+    return split(LAYER, {N: (sample,), G: (group,), C: (channel,), S: tuple(inner)})

@@ -41,4 +41,4 @@ LAYER = Layer(
 def over(*axes: str) -> Layer:
     """Data with the axes (sample, channel, positions …)."""
     sample, channel, *inner = axes
-    return split(split(split(LAYER, N, (sample,)), C, (channel,)), S, tuple(inner))
+    return split(LAYER, {N: (sample,), C: (channel,), S: tuple(inner)})

@@ -43,4 +43,4 @@ LAYER = Layer(
 def over(*axes: str) -> Layer:
     """Data with these axes, the last normalized: (N, D), (N, T, D), (N, H, W, C)."""
     *outer, last = axes
-    return split(split(LAYER, N, tuple(outer)), D, (last,))
+    return split(LAYER, {N: tuple(outer), D: (last,)})

@@ -13,9 +13,7 @@ mu, var = tensor("μ", N), tensor("σ²", N)
 eps = positive("ε")
 
 DZ = (
-    D * gamma[j] * g[i, j]
-    - total(gamma[k] * g[i, k], k, D)
-    - xhat[i, j] * total(gamma[k] * g[i, k] * xhat[i, k], k, D)
+    D * gamma[j] * g[i, j] - total(gamma[k] * g[i, k], k, D) - xhat[i, j] * total(gamma[k] * g[i, k] * xhat[i, k], k, D)
 ) / (D * sqrt(var[i] + eps))
 
 LAYER = Layer(
@@ -43,4 +41,4 @@ LAYER = Layer(
 def over(*axes: str) -> Layer:
     """Data with these axes, the last normalized: (N, D), (N, T, D), (N, H, W, C)."""
     *outer, last = axes
-    return split(split(LAYER, N, tuple(outer)), D, (last,))
+    return split(LAYER, {N: tuple(outer), D: (last,)})

@@ -1,4 +1,4 @@
-"""The logarithm of softmax, as x minus the logarithm of the sum."""
+"""The logarithm of softmax."""
 
 from sympy import exp, log
 
@@ -7,7 +7,7 @@ from derive.layers.layer import Assignment, Gradient, Layer, index, scalar, size
 
 m = size("m")
 i, j = index("i"), index("j")
-x, e, p, y, g = (tensor(name, m) for name in ("x", "e", "p", "y", "g"))
+x, q, p, y, g = (tensor(name, m) for name in ("x", "q", "p", "y", "g"))
 z = scalar("z")
 
 LAYER = Layer(
@@ -15,10 +15,10 @@ LAYER = Layer(
     title="Log-softmax",
     inputs=(x[i],),
     forward=(
-        Assignment(e[i], exp(x[i])),
-        Assignment(z, total(e[j], j, m)),
-        Assignment(p[i], e[i] / z),
-        Assignment(y[i], x[i] - log(z)),
+        Assignment(q[i], exp(x[i])),
+        Assignment(z, total(q[j], j, m)),
+        Assignment(p[i], q[i] / z),
+        Assignment(y[i], log(p[i])),
     ),
     upstream=g,
     gradients=(Gradient(x[i], g[i] - p[i] * total(g[j], j, m)),),

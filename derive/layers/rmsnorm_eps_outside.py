@@ -26,8 +26,7 @@ LAYER = Layer(
         Gradient(gamma[j], total(g[k, j] * xhat[k, j], k, N)),
         Gradient(
             x[i, j],
-            gamma[j] * g[i, j] / (rms[i] + eps)
-            - xhat[i, j] * mean(gamma[k] * g[i, k] * xhat[i, k], k, D) / rms[i],
+            gamma[j] * g[i, j] / (rms[i] + eps) - xhat[i, j] * mean(gamma[k] * g[i, k] * xhat[i, k], k, D) / rms[i],
         ),
     ),
     source="B. Zhang and R. Sennrich, Root Mean Square Layer Normalization, 2019, with ε added to the root.",
@@ -37,4 +36,4 @@ LAYER = Layer(
 def over(*axes: str) -> Layer:
     """Data with these axes, the last normalized: (N, D), (N, T, D), (N, H, W, C)."""
     *outer, last = axes
-    return split(split(LAYER, N, tuple(outer)), D, (last,))
+    return split(LAYER, {N: tuple(outer), D: (last,)})

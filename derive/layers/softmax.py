@@ -7,7 +7,7 @@ from derive.layers.layer import Assignment, Gradient, Layer, index, scalar, size
 
 m = size("m")
 i, j = index("i"), index("j")
-x, e, p, g = (tensor(name, m) for name in ("x", "e", "p", "g"))
+x, q, p, g = (tensor(name, m) for name in ("x", "q", "p", "g"))
 z = scalar("z")
 
 LAYER = Layer(
@@ -15,9 +15,9 @@ LAYER = Layer(
     title="Softmax",
     inputs=(x[i],),
     forward=(
-        Assignment(e[i], exp(x[i])),
-        Assignment(z, total(e[j], j, m)),
-        Assignment(p[i], e[i] / z),
+        Assignment(q[i], exp(x[i])),
+        Assignment(z, total(q[j], j, m)),
+        Assignment(p[i], q[i] / z),
     ),
     upstream=g,
     gradients=(Gradient(x[i], p[i] * (g[i] - total(g[j] * p[j], j, m))),),

@@ -7,7 +7,7 @@ from derive.layers.layer import Assignment, Assumption, Gradient, Layer, index, 
 
 m = size("m")
 i, j = index("i"), index("j")
-x, t, e, p = (tensor(name, m) for name in ("x", "t", "e", "p"))
+x, t, q, p = (tensor(name, m) for name in ("x", "t", "q", "p"))
 z, y, g = scalar("z"), scalar("y"), scalar("g")
 
 LAYER = Layer(
@@ -15,10 +15,10 @@ LAYER = Layer(
     title="Cross entropy of softmax",
     inputs=(x[i], t[i]),
     forward=(
-        Assignment(e[i], exp(x[i])),
-        Assignment(z, total(e[j], j, m)),
-        Assignment(p[i], e[i] / z),
-        Assignment(y, total(t[j] * (log(z) - x[j]), j, m)),
+        Assignment(q[i], exp(x[i])),
+        Assignment(z, total(q[j], j, m)),
+        Assignment(p[i], q[i] / z),
+        Assignment(y, -total(t[j] * log(p[j]), j, m)),
     ),
     upstream=IndexedBase(g),
     gradients=(Gradient(x[i], g * (p[i] - t[i])),),

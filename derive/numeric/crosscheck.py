@@ -23,7 +23,7 @@ from derive.indices import name_of
 from derive.layers.layer import Assignment, Gradient
 from derive.numeric.backends import AUTOGRAD, JAX, TORCH
 from derive.numeric.bounds import Bounded, bounded
-from derive.numeric.functions import ADJOINT, Functions, functions
+from derive.numeric.functions import Functions, adjoint_name, functions
 from derive.numeric.oracles import AUTODIFF, autodiff, estimate, probes_of
 from derive.numeric.program import Array, measure
 
@@ -51,11 +51,13 @@ class NumericCheck:
 
     `max_relative_error` is max|error| / max|gradient|; `scaled_error` divides by the natural magnitude instead, for
     batch norm |γ| max|g| / s, which is not 0 where the gradient is. `passed` means `scaled_error` ≤ `tolerance`.
+    `size` names the batch size, which is m here.
     """
 
     against: str
     quantity: str
     case: str
+    size: str
     m: int
     dtype: str
     max_relative_error: float
@@ -180,7 +182,9 @@ def _checked(trial: Trial) -> list[str]:
     names = [name for name in trial.made.claimed if name in trial.made.names]
     lost = [name for name in names if name not in trial.staged_bounds]
     if lost:
-        raise DeriveError(f"{ADJOINT}{lost[0]} is claimed, but no step assigns it. Add its step.")
+        raise DeriveError(
+            f"{adjoint_name(trial.made.graph, lost[0])} is claimed, but no step assigns it. Add its step."
+        )
     return names
 
 
@@ -233,7 +237,9 @@ def _as_assumed(graph: Graph, node: Node, array: Array) -> Array:
     """`array` shifted so that what the layer assumes of this input holds, up to the rounding of the case's dtype."""
     for one in graph.layer.assumptions:
         if name_of(one.of) == node.name:
-            array = array + (1 - np.sum(array, axis := one.of.indices.index(one.over), keepdims=True)) / array.shape[axis]
+            array = (
+                array + (1 - np.sum(array, axis := one.of.indices.index(one.over), keepdims=True)) / array.shape[axis]
+            )
     return array
 
 
@@ -308,7 +314,9 @@ def _along(trial: Trial, against: str, name: str, probes: Array) -> NumericCheck
     own = _contract(probes, np.asarray(trial.claimed[name], dtype=float))
     staged = _contract(np.abs(probes), trial.staged_bounds[name].error)
     bound = staged if known is None else known
-    total = _contract(np.abs(probes), trial.claimed_bounds[name].error) + bound
+    # Whatever the oracle, its sum over the loss is rounded, even of a gradient that is only handed on.
+    rounded = np.finfo(float).eps * np.abs(np.asarray(values, dtype=float))
+    total = _contract(np.abs(probes), trial.claimed_bounds[name].error) + bound + rounded
     return _check(trial, (against, name), own, values, _most(total))
 
 
@@ -328,7 +336,8 @@ def _check(trial: Trial, names: tuple[str, str], own: Array, reference: Array, b
     relative = _ratio(error, _most(np.abs(reference)))
     scaled, tolerance = _ratio(error, scale), _ratio(SAFETY * bound, scale)
     passed = scaled <= tolerance
-    return NumericCheck(*names, _text(trial), case.m, case.dtype, relative, scaled, tolerance, passed)
+    size = str(_batch(trial.made.graph) or "m")
+    return NumericCheck(*names, _text(trial), size, case.m, case.dtype, relative, scaled, tolerance, passed)
 
 
 def _ratio(error: float, scale: float) -> float:

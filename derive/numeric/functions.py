@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from sympy import Symbol
 
 from derive.errors import DeriveError
-from derive.graph import Graph, Node, upstream_of
+from derive.graph import Graph, upstream_of
 from derive.indices import name_of
 from derive.layers.layer import Assignment, Gradient, Quantity, tensor
 from derive.numeric.backends import NUMPY, Backend
 from derive.numeric.lowering import shape_of
 from derive.numeric.program import Array, Program, compile_program
 
-__all__ = ["ADJOINT", "Functions", "functions"]
+__all__ = ["Functions", "adjoint_name", "functions"]
 
-ADJOINT = "∂L/∂"
-"""The adjoint of v is named ∂L/∂v."""
+
+def adjoint_name(graph: Graph, name: str) -> str:
+    """The adjoint of v is named ∂L/∂v, with the layer's own name for L."""
+    return f"∂{graph.layer.loss}/∂{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ class Functions:
 
     def staged(self, g: Array, *inputs: Array) -> dict[str, Array]:
         """The gradient of every input from the reverse-mode steps, with the shapes of `backward`."""
-        return self._gradients(self.staged_program, _staged_names(self.staged_program), g, inputs)
+        outputs = (name_of(output) for output in self.staged_program.outputs)
+        names = tuple(output.removeprefix(adjoint_name(self.graph, "")) for output in outputs)
+        return self._gradients(self.staged_program, names, g, inputs)
 
     def _gradients(
         self, program: Program, names: tuple[str, ...], g: Array, inputs: Sequence[Array]
@@ -75,10 +79,6 @@ class Functions:
         found = program(g, *inputs)
         shapes = {name: tuple(shape_in(array)) for name, array in zip(self.names, inputs, strict=True)}
         return {name: _shared(program, array, shapes.get(name)) for name, array in zip(names, found, strict=True)}
-
-
-def _staged_names(program: Program) -> tuple[str, ...]:
-    return tuple(name_of(output).removeprefix(ADJOINT) for output in program.outputs)
 
 
 def _shared(program: Program, gradient: Array, shape: tuple[int, ...] | None) -> Array:
@@ -104,8 +104,9 @@ def functions(
     forward = graph.layer.forward
     given = (_given(graph),)
     both = (upstream_of(graph), *inputs)
-    claims = tuple(_claim(gradient) for gradient in gradients)
-    wanted = tuple(_adjoint(node, staged) for node in graph.inputs if _has_adjoint(node, staged))
+    claims = tuple(_claim(gradient, adjoint_name(graph, name_of(gradient.of))) for gradient in gradients)
+    names = [adjoint_name(graph, node.name) for node in graph.inputs]
+    wanted = tuple(_adjoint(name, staged) for name in names if _has_adjoint(name, staged))
     return Functions(
         graph,
         compile_program(inputs, forward, (graph.output.target,), backend),
@@ -117,13 +118,12 @@ def functions(
 
 def _given(graph: Graph) -> Assignment:
     """The adjoint of the output under its other name."""
-    return Assignment(_like(graph.output.target, ADJOINT + graph.output.name), upstream_of(graph))
+    return Assignment(_like(graph.output.target, adjoint_name(graph, graph.output.name)), upstream_of(graph))
 
 
-def _claim(gradient: Gradient) -> Assignment:
+def _claim(gradient: Gradient, name: str) -> Assignment:
     """A claim as an assignment. Its target is named as no quantity of a layer or of the staged steps can be."""
-    name = f"claimed {ADJOINT}{name_of(gradient.of)}"
-    return Assignment(_like(gradient.of, name), gradient.value)
+    return Assignment(_like(gradient.of, f"claimed {name}"), gradient.value)
 
 
 def _like(quantity: Quantity, name: str) -> Quantity:
@@ -132,12 +132,12 @@ def _like(quantity: Quantity, name: str) -> Quantity:
     return tensor(name, *shape)[quantity.indices] if shape else Symbol(name)
 
 
-def _has_adjoint(node: Node, staged: tuple[Assignment, ...]) -> bool:
-    return any(name_of(step.target) == ADJOINT + node.name for step in staged)
+def _has_adjoint(name: str, staged: tuple[Assignment, ...]) -> bool:
+    return any(name_of(step.target) == name for step in staged)
 
 
-def _adjoint(node: Node, staged: tuple[Assignment, ...]) -> Quantity:
-    found = [step.target for step in staged if name_of(step.target) == ADJOINT + node.name]
+def _adjoint(name: str, staged: tuple[Assignment, ...]) -> Quantity:
+    found = [step.target for step in staged if name_of(step.target) == name]
     if len(found) != 1:
-        raise DeriveError(f"{ADJOINT}{node.name} is assigned {len(found)} times. Assign each adjoint once.")
+        raise DeriveError(f"{name} is assigned {len(found)} times. Assign each adjoint once.")
     return found[0]

@@ -8,7 +8,7 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from sympy import Expr, Sum
+from sympy import Expr, S, Sum, Symbol
 
 from derive import layers
 from derive.backward import adjoint_of
@@ -102,12 +102,20 @@ class NumericLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a writer needs. `m` is None for every m."""
+    """Everything a writer needs. `m` is None for every m.
+
+    `every` and `at` say for which sizes in words: "every N and D", "N = D = 4". `assumptions` are equations that are
+    taken to hold.
+    """
 
     layer: str
     title: str
+    loss: Formula
     source: str
     m: int | None
+    every: str
+    at: str
+    assumptions: tuple[Formula, ...]
     upstream: Formula
     graph: tuple[GraphNode, ...]
     forward: tuple[Line, ...]
@@ -145,8 +153,12 @@ class _Reporter:
         return Report(
             layer=one.layer.name,
             title=one.layer.title,
+            loss=self.formula(Symbol(one.layer.loss)),
             source=one.layer.source,
             m=one.m,
+            every=one.every,
+            at=one.at,
+            assumptions=tuple(self.equation(assumed.total, S.One) for assumed in one.layer.assumptions),
             upstream=self.equation(upstream_of(one.graph), adjoint_of(one.graph, output)),
             graph=tuple(self._node(node) for node in one.graph.nodes.values()),
             forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),
@@ -285,7 +297,7 @@ def _numeric_line(group: list[NumericCheck], *, stable: bool) -> NumericLine:
         0.0 if stable else near.scaled_error,
         0.0 if stable else near.tolerance,
         all(one.passed for one in group),
-        "" if stable else f"{near.quantity}, m = {near.m}{', ' + near.case if near.case else ''}",
+        "" if stable else f"{near.quantity}, {near.size} = {near.m}{', ' + near.case if near.case else ''}",
     )
 
 

@@ -21,6 +21,7 @@ def _report(report: Report) -> dict[str, Any]:
         "layer": report.layer,
         "title": report.title,
         "m": "every" if report.m is None else report.m,
+        "assumptions": [_formula(one) for one in report.assumptions],
         "upstream": _formula(report.upstream),
         "graph": [
             {"name": node.name, "kind": node.kind, **_formula(node.symbol), "reads": list(node.reads)}

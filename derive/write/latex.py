@@ -18,7 +18,7 @@ from derive.write.breaking import rows, terms, width
 from derive.write.drawing import Drawing
 from derive.write.prose import Prose, ascii_math
 from derive.write.wording import (
-    LOSS_NOTE,
+    ASSUMED,
     SECTIONS,
     Table,
     Voice,
@@ -28,6 +28,7 @@ from derive.write.wording import (
     counterexample,
     failures,
     listed,
+    loss_note,
     meanings,
     measures,
     numeric_table,
@@ -144,7 +145,7 @@ class _Article:
 
     def _front(self) -> Iterator[str]:
         title = self.prose(self.report.title)
-        at = "" if self.report.m is None else self.prose(f", spelled out at m = {self.report.m}")
+        at = "" if self.report.m is None else self.prose(f", spelled out at {self.report.at}")
         yield r"\begin{document}"
         yield environment(
             "center", rf"{{\LARGE {title}\par}}\medskip{{\large The backward pass for every batch size{at}\par}}"
@@ -171,7 +172,10 @@ class _Article:
         if spelled:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"
             yield from (equation(one, star=True) for one in spelled)
-        yield self.prose(LOSS_NOTE)
+        if self.report.assumptions:
+            yield self.prose(ASSUMED)
+            yield from (equation(one, star=True) for one in self.report.assumptions)
+        yield self.prose(loss_note(self.report))
         yield equation(self.report.upstream, star=True)
 
     def _graph(self) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from derive.write.breaking import rows
 from derive.write.drawing import drawn_nodes
 from derive.write.wording import (
-    LOSS_NOTE,
+    ASSUMED,
     SECTIONS,
     Table,
     Voice,
@@ -25,6 +25,7 @@ from derive.write.wording import (
     counterexample,
     failures,
     listed,
+    loss_note,
     meanings,
     measures,
     numeric_table,
@@ -121,7 +122,10 @@ def _forward(report: Report) -> Iterator[str]:
     if spelled:
         yield spelled_note(report)
         yield from (display(one.latex) for one in spelled)
-    yield LOSS_NOTE
+    if report.assumptions:
+        yield ASSUMED
+        yield from (display(one.latex) for one in report.assumptions)
+    yield loss_note(report)
     yield display(report.upstream.latex)
 
 
@@ -231,7 +235,7 @@ def _forward_graph(report: Report) -> Iterator[str]:
 
 def _gradient_graph(report: Report) -> Iterator[str]:
     nodes = [node for node in drawn_nodes(report) if node.adjoint or node.kind == "loss"]
-    text = {node.name: f"∂L/∂{node.symbol.text}" for node in report.graph}
+    text = {node.name: f"∂{report.loss.text}/∂{node.symbol.text}" for node in report.graph}
     key = {node.name: f"g{at}" for at, node in enumerate(nodes)}
     yield "flowchart RL"
     for node in nodes:

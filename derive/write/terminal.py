@@ -66,7 +66,7 @@ def plain(report: Report) -> str:
 
 
 def _parts(report: Report, width: int) -> Iterable[RenderableType]:
-    every = "for every m" if report.m is None else f"for every m, and spelled out at m = {report.m}"
+    every = f"for {report.every}" + ("" if report.m is None else f", and spelled out at {report.at}")
     yield Text(f"{report.title}, derived {every}", style="bold")
     yield _heading("Computation graph")
     yield _tree(report)
@@ -143,6 +143,8 @@ def _forward(report: Report, width: int) -> Text:
         _block(text, line.formula.text, width - 4, "")
         if line.spelled_out is not None:
             _block(text, line.spelled_out.text, width - 4, "blue")
+    for one in report.assumptions:
+        _block(text, f"assuming {one.text}", width - 4, "dim")
     text.right_crop(1)
     return text
 
@@ -286,7 +288,7 @@ def _last(report: Report) -> Text:
     sign, style = STYLES[report.verdict]
     conditions = {c.text for line in report.steps for c in line.judged.conditions}
     where = f", wherever {' and '.join(f'{one} ≠ 0' for one in sorted(conditions))}" if conditions else ""
-    scope = " for every m" if report.verdict == "proved" else ""
+    scope = f" for {report.every}" if report.verdict == "proved" else ""
     tests = sum(line.cases for line in report.numeric)
     counted = f"{len(report.steps)} steps, {len(report.closed_forms)} closed forms, {tests} numerical tests"
     said = f"{sign} {report.layer}: {LAST_WORDS[report.verdict]}{scope}{where} ({counted})"

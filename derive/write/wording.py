@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from derive.report import ClosedFormLine, Example, Formula, Judged, Line, Report
 
 __all__ = [
+    "ASSUMED",
     "HOLLOW",
-    "LOSS_NOTE",
     "MEANINGS",
     "MEASURES",
     "MEASURES_STABLE",
@@ -32,6 +32,7 @@ __all__ = [
     "elapsed",
     "failures",
     "listed",
+    "loss_note",
     "meanings",
     "measures",
     "numeric_table",
@@ -62,7 +63,7 @@ SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
 MEANINGS: Final = (
     (
         "proved",
-        "the normal forms of both sides are equal, so the equation holds for every m from 1 on under the conditions",
+        "the normal forms of both sides are equal, so the equation holds for every size from 1 on under the conditions",
     ),
     ("refuted", "exact evaluation shows that the sides differ; the smallest counterexample is given in full"),
     ("undecided", "neither, and not to be taken for a proof"),
@@ -74,7 +75,6 @@ MEASURES: Final = (
     "The closed form in NumPy on random data with a weighted loss. Relative: max|error| / max|gradient|. Scaled: "
     "max|error| over the natural size of the gradient’s terms, which the tolerance bounds. A row is its worst case."
 )
-LOSS_NOTE: Final = "The loss L is any differentiable function of the output; only the upstream gradient enters:"
 MEASURES_STABLE: Final = (
     "The closed form in NumPy on random data with a weighted loss. Measured errors differ from machine to machine and "
     "are left out of this report."
@@ -110,7 +110,7 @@ def abstract(report: Report, voice: Voice) -> str:
     """Two sentences: what was derived, and the overall verdict."""
     names = listed([voice.math(form.name) for form in report.closed_forms])
     spelled = any(line.spelled_out for line in (*report.forward, *report.steps))
-    at = voice.prose(f", with the sums spelled out at m = {report.m}") if spelled else ""
+    at = voice.prose(f", with the sums spelled out at {report.at}") if spelled else ""
     first = (
         f"The backward pass of the layer {voice.strong(voice.prose(report.title))} is derived from its forward pass in "
         f"{len(report.steps)} steps and folded into closed forms for {names}, each compared with the one stated{at}."
@@ -164,7 +164,7 @@ def reached(judged: Judged, voice: Voice) -> str:
 
 def spelled_note(report: Report) -> str:
     """What stands before an equation that is spelled out."""
-    return f"At m = {report.m}:"
+    return f"At {report.at}:"
 
 
 def operations(form: ClosedFormLine) -> str:
@@ -247,3 +247,12 @@ def failures(report: Report, voice: Voice) -> Iterator[str]:
         for name, judged in check.failing:
             why = counterexample(judged.counterexample, voice) if judged.counterexample else voice.prose(judged.reason)
             yield f"{voice.prose(sentence_case(check.name))}, for {voice.prose(name)}: {reached(judged, voice)}. {why}"
+
+
+ASSUMED: Final = "It is assumed that"
+
+
+def loss_note(report: Report) -> str:
+    """What the loss is."""
+    said = f"The loss {report.loss.text} is any differentiable function of the output"
+    return f"{said}; only the upstream gradient enters:"
