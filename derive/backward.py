@@ -89,7 +89,7 @@ def _local_partial(node: Node, read: Node) -> LocalPartial:
     own = node.indices
     other: list[Symbol] = []
     for index in read.indices:
-        other.append(fresh_index({*own, *other}) if index in (*own, *other) else index)
+        other.append(fresh_index({*own, *other, *read.indices}) if index in (*own, *other) else index)
     wrt = with_indices(read.target, tuple(other))
     value = differentiate(rename_bound(node.value, frozenset(other)), wrt)
     name = f"∂{node.name}/∂{read.name}"

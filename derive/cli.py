@@ -156,7 +156,12 @@ def layers_command(form: str) -> None:
     from derive.report import catalogue
     from derive.write.catalogue import catalogue_json, catalogue_text
 
-    click.echo((catalogue_json if form == "json" else catalogue_text)(catalogue()), nl=False)
+    if form == "json":
+        click.echo(catalogue_json(catalogue()), nl=False)
+        return
+    from rich.console import Console
+
+    click.echo(catalogue_text(catalogue(), Console(width=_width()).width), nl=False)
 
 
 @cli.command("check")

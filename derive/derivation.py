@@ -25,7 +25,7 @@ from derive.kernel import Kernel, Verdict, partial
 from derive.kernel.verdict import Proved
 from derive.layers import load
 from derive.layers.layer import Assignment, Assumption, Gradient, Layer, Quantity
-from derive.notation import Notation
+from derive.notation import Notation, Slots
 
 if TYPE_CHECKING:
     from derive.numeric.crosscheck import NumericCheck
@@ -138,8 +138,9 @@ class Derivation:
     @cached_property
     def notation(self) -> Notation:
         """Prints this layer's formulas: knows how many indices each of its names has."""
-        ranks: dict[str, int] = {node.name: len(node.shape) for node in self.graph.nodes.values()}
-        return Notation({**ranks, self.layer.loss: 0})
+        ranks = {node.name: len(node.shape) for node in self.graph.nodes.values()}
+        slots = {name_of(one.target): _slots(one) for one in self.partials}
+        return Notation({**ranks, **slots, self.layer.loss: 0})
 
     @property
     def symbols(self) -> dict[str, Quantity | IndexedBase]:
@@ -428,6 +429,11 @@ def _parametrized(one: Assumption) -> tuple[Expr, Expr]:
     other = free.xreplace({one.over: fresh_index(set(one.of.indices))})
     (letter,) = set(other.indices) - set(one.of.indices)
     return one.of, free + (1 - Sum(other, (letter, 1, one.count))) / one.count
+
+
+def _slots(one: LocalPartial) -> Slots:
+    letters = (indices_of(quantity) for quantity in (one.target, one.of, one.wrt))
+    return Slots(*(tuple(map(str, each)) for each in letters))
 
 
 def _undistributed(work: Callable[[], T]) -> T:

@@ -76,7 +76,7 @@ def test_the_layer_by_attribute_is_the_layer_by_name(bn):
     one = derive.batchnorm
     assert isinstance(one, derive.Derivation)
     assert (one.layer, one.m) == (bn.layer, None)
-    assert (repr(one), repr(bn)) == ("<Derivation of batchnorm, m = every>", "<Derivation of batchnorm, m = 4>")
+    assert (repr(one), repr(bn)) == ("<Derivation of batchnorm, every m>", "<Derivation of batchnorm, m = 4>")
 
 
 WRONG = [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
+from math import prod
+from types import MappingProxyType
 
-from sympy import Expr, Pow, Rational, Symbol
+from sympy import Expr, Integer, Pow, Rational, Symbol
 
 from derive.kernel import polynomial as pl
 from derive.kernel.language import Definitions, Unsupported, name_of, parts_of
@@ -16,7 +18,8 @@ from derive.kernel.search import Audit, Question, Sieve, find, question
 from derive.kernel.verdict import Proved, Refuted, Undecided, Verdict
 
 GIVES_UP = (RecursionError, MemoryError, OverflowError, ValueError, TypeError, AttributeError, ArithmeticError)
-MOST_EXPLAINED = 6
+MOST_EXPLAINED, MOST_CASES = 6, 64
+NO_CASE: Mapping[Symbol, int] = MappingProxyType({})
 
 
 class Kernel:
@@ -66,9 +69,14 @@ class Kernel:
         return Sieve(left, right, self._definitions)
 
     def _equal(self, ask: Question, opaque: frozenset[str]) -> bool:
-        scope = self._scope(ask)
-        left, right = (self._normal(ask, side, opaque) for side in (ask.left, ask.right))
-        return is_zero(scope, pl.subtract(left, right))
+        return self._equal_at(ask, opaque, {}) or any(
+            all(self._equal_at(ask, opaque, case) for case in cases) for cases in _cases(ask)
+        )
+
+    def _equal_at(self, ask: Question, opaque: frozenset[str], case: Mapping[Symbol, int]) -> bool:
+        """Whether the normal forms are equal, with some free indices at particular elements."""
+        left, right = (self._normal(ask, side, opaque, case) for side in (ask.left, ask.right))
+        return is_zero(self._scope(ask), pl.subtract(left, right))
 
     def _scope(self, ask: Question) -> Scope:
         """The scope of a claim, shared with those that take the same roots under the same assumptions."""
@@ -88,9 +96,13 @@ class Kernel:
                 continue
         return scope
 
-    def _normal(self, ask: Question, side: Expr, opaque: frozenset[str] = frozenset()) -> pl.Poly:
+    def _normal(
+        self, ask: Question, side: Expr, opaque: frozenset[str] = frozenset(), case: Mapping[Symbol, int] = NO_CASE
+    ) -> pl.Poly:
         scope = self._scope(ask)
-        env = {index: f"{index}:{scope.label(size)}" for index, size in ask.free}
+        env = {
+            index: f"#{case[index]}" if index in case else f"{index}:{scope.label(size)}" for index, size in ask.free
+        }
         return scope.poly(side, env, opaque)
 
     def _refuted(self, ask: Question, reason: str) -> Verdict:
@@ -119,6 +131,14 @@ class Kernel:
             return self._equal(ask, opaque)
         except Unsupported:
             return False
+
+
+def _cases(ask: Question) -> Iterable[list[dict[Symbol, int]]]:
+    """The elements of the free indices whose size is a number, one by one; nothing if there are too many or none."""
+    lengths = {index: int(size) for index, size in ask.free if isinstance(size, Integer)}
+    if lengths and prod(lengths.values()) <= MOST_CASES:
+        every = product(*(range(1, length + 1) for length in lengths.values()))
+        yield [dict(zip(lengths, case, strict=True)) for case in every]
 
 
 def conditions(ask: Question) -> tuple[Expr, ...]:

@@ -6,7 +6,7 @@ from derive.layers.axes import split
 from derive.layers.layer import Assignment, Gradient, Layer, index, means, positive, size, tensor, totals
 
 N, G, C, S = size("N"), size("G"), size("C"), size("S")
-i, k, c, s, a, b = (index(letter) for letter in "ikcsab")
+i, j, k, p, a, b = (index(letter) for letter in "ijklab")
 x, xhat, y, g = (tensor(name, N, G, C, S) for name in ("x", "x̂", "y", "g"))
 gamma, beta = tensor("γ", G, C), tensor("β", G, C)
 mu, var = tensor("μ", N, G), tensor("σ²", N, G)
@@ -16,25 +16,25 @@ GROUP, BATCH = ((a, C), (b, S)), ((a, N), (b, S))
 LAYER = Layer(
     name="groupnorm",
     title="Group normalization",
-    inputs=(x[i, k, c, s], gamma[k, c], beta[k, c], eps),
+    inputs=(x[i, j, k, p], gamma[j, k], beta[j, k], eps),
     forward=(
-        Assignment(mu[i, k], means(x[i, k, a, b], *GROUP)),
-        Assignment(var[i, k], means((x[i, k, a, b] - mu[i, k]) ** 2, *GROUP)),
-        Assignment(xhat[i, k, c, s], (x[i, k, c, s] - mu[i, k]) / sqrt(var[i, k] + eps)),
-        Assignment(y[i, k, c, s], gamma[k, c] * xhat[i, k, c, s] + beta[k, c]),
+        Assignment(mu[i, j], means(x[i, j, a, b], *GROUP)),
+        Assignment(var[i, j], means((x[i, j, a, b] - mu[i, j]) ** 2, *GROUP)),
+        Assignment(xhat[i, j, k, p], (x[i, j, k, p] - mu[i, j]) / sqrt(var[i, j] + eps)),
+        Assignment(y[i, j, k, p], gamma[j, k] * xhat[i, j, k, p] + beta[j, k]),
     ),
     upstream=g,
     gradients=(
-        Gradient(gamma[k, c], totals(g[a, k, c, b] * xhat[a, k, c, b], *BATCH)),
-        Gradient(beta[k, c], totals(g[a, k, c, b], *BATCH)),
+        Gradient(gamma[j, k], totals(g[a, j, k, b] * xhat[a, j, k, b], *BATCH)),
+        Gradient(beta[j, k], totals(g[a, j, k, b], *BATCH)),
         Gradient(
-            x[i, k, c, s],
+            x[i, j, k, p],
             (
-                C * S * gamma[k, c] * g[i, k, c, s]
-                - totals(gamma[k, a] * g[i, k, a, b], *GROUP)
-                - xhat[i, k, c, s] * totals(gamma[k, a] * g[i, k, a, b] * xhat[i, k, a, b], *GROUP)
+                C * S * gamma[j, k] * g[i, j, k, p]
+                - totals(gamma[j, a] * g[i, j, a, b], *GROUP)
+                - xhat[i, j, k, p] * totals(gamma[j, a] * g[i, j, a, b] * xhat[i, j, a, b], *GROUP)
             )
-            / (C * S * sqrt(var[i, k] + eps)),
+            / (C * S * sqrt(var[i, j] + eps)),
         ),
     ),
     source="Y. Wu and K. He, Group Normalization, 2018; the compact dx as that of layer normalization.",

@@ -123,6 +123,8 @@ def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset()) 
         if _is_special(found, statements):
             story.special[found.key] = found
         elif found.name not in first:
+            if _is_circular(found, first):
+                continue
             first[found.name] = found
             story.defining[found.key] = found
         elif found.key not in claims and _restarts(found, first):
@@ -135,8 +137,11 @@ def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset()) 
     rest = [one for one in statements if one.key not in told]
     known = {one.name for one in story.defining.values()} | losses
     # What is assumed is said before anything is claimed; the same line further down is a claim.
-    start = takewhile(lambda one: one.key < 0 or _is_hypothesis(one, known), rest)
-    story.hypotheses = tuple(start)
+    start = {one.key for one in takewhile(lambda one: one.key < 0 or _is_hypothesis(one, known), rest)}
+    # Nor can anything be derived about an input that is not differentiated by, where others are.
+    inputs = _differentiated_by(statements)
+    later = {one.key for one in rest if inputs and _is_hypothesis(one, known | inputs)}
+    story.hypotheses = tuple(one for one in rest if one.key in start | later)
     story.claims = tuple(one for one in rest if one not in story.hypotheses)
     story.passes += _passes(statements, first, [one for one in again if one.key in story.restarts], story)
     return story
@@ -173,6 +178,11 @@ def _names_a_loss(one: Statement, losses: frozenset[str]) -> bool:
     return False
 
 
+def _differentiated_by(statements: Sequence[Statement]) -> set[str]:
+    trees = [side for one in statements for side in (one.left, one.right)]
+    return {plain(node.bottom) for tree in trees for node in walk(tree) if isinstance(node, Partial)}
+
+
 def _is_hypothesis(one: Statement, known: set[str]) -> bool:
     """Whether an equation says what something is worth that nothing defines: Σ_k t_k = 1, ‖w‖ = 1."""
     if has_derivative(one.left) or has_derivative(one.right):
@@ -194,6 +204,11 @@ def _definition(one: Statement, candidates: set[str], losses: frozenset[str]) ->
             named = letters(target)
             return None if named is None else Definition(one.key, plain(target), named, target, value)
     return None
+
+
+def _is_circular(found: Definition, known: Mapping[str, Definition]) -> bool:
+    """Whether the name's value goes back to the name: x = x̂ s + μ, after x̂ was made of x, is a claim about x."""
+    return found.name in Forward(0, known).reached(reads(found.value))
 
 
 def _restarts(found: Definition, known: Mapping[str, Definition]) -> bool:

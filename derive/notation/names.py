@@ -10,18 +10,28 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from derive.notation.syntax import Name, Node, Number, Partial
 
 __all__ = [
-    "ACCENTS", "Axes", "Indices", "Ranks", "axes_of", "derivative_parts", "joined", "placed", "read_name", "subscript",
+    "ACCENTS", "Axes", "Indices", "Ranks", "Slots", "axes_of", "derivative_parts", "joined", "placed", "read_name", "subscript",
     "superscript",
 ]  # fmt: skip
 
 Indices: TypeAlias = tuple[Node, ...]
 Axes: TypeAlias = tuple[str, ...]
-Ranks: TypeAlias = Mapping[str, int | Sequence[str]]
+
+
+class Slots(NamedTuple):
+    """Which slots of a derivative's name are the indices of its top, and which of its bottom: all by letter."""
+
+    slots: Axes
+    top: Axes
+    bottom: Axes
+
+
+Ranks: TypeAlias = Mapping[str, int | Sequence[str] | Slots]
 
 ACCENTS: Final = "\u0302\u0304\u0303\u0307\u20d7"
 _UP: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
@@ -83,6 +93,8 @@ def axes_of(name: str, ranks: Ranks) -> Axes | None:
     match ranks.get(name):
         case None:
             return () if name in _LOSSES else None
+        case Slots():
+            return None
         case int(rank):
             return tuple(str(position) for position in range(rank))
         case letters:
@@ -94,6 +106,11 @@ def placed(plain: str, indices: Indices, ranks: Ranks) -> Name | Partial:
     parts = derivative_parts(plain)
     if parts is None:
         return with_indices(plain, indices)
+    known = ranks.get(plain)
+    if isinstance(known, Slots) and len(known.slots) == len(indices):
+        at = dict(zip(known.slots, indices, strict=True))
+        above, below = (tuple(at[letter] for letter in letters) for letters in (known.top, known.bottom))
+        return Partial(with_indices(parts[0], above), with_indices(parts[1], below))
     above, below = shared(axes_of(parts[0], ranks), axes_of(parts[1], ranks), indices)
     return Partial(with_indices(parts[0], above), with_indices(parts[1], below))
 

@@ -23,7 +23,7 @@ class Notation:
     """Prints expressions and trees.
 
     `ranks` says how many indices a plain name has, or what they are called: {"x": 1, "σ²": 0} or {"x": "bf", "μ": "f"};
-    only the names of derivatives depend on it.
+    only the names of derivatives depend on it. Of "∂y/∂γ" itself, `Slots` say it exactly.
     """
 
     __slots__ = ("_ranks",)

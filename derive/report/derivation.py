@@ -158,7 +158,7 @@ class _Reporter:
             m=one.m,
             every=one.every,
             at=one.at,
-            assumptions=tuple(self.equation(assumed.total, S.One) for assumed in one.layer.assumptions),
+            assumptions=self.assumptions(),
             upstream=self.equation(upstream_of(one.graph), adjoint_of(one.graph, output)),
             graph=tuple(self._node(node) for node in one.graph.nodes.values()),
             forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),
@@ -185,6 +185,9 @@ class _Reporter:
 
     def identity(self, one: Identity) -> Formula:
         return self.equation(one.left, one.right)
+
+    def assumptions(self) -> tuple[Formula, ...]:
+        return tuple(self.equation(one.total, S.One) for one in self.derivation.layer.assumptions)
 
     def _spelled_out(self, target: Expr, value: Expr) -> Formula | None:
         """The equation at the given m, its free indices at 1: where m is small and the general form has a Σ."""
@@ -247,12 +250,17 @@ class _Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One layer of the catalogue: its forward pass and its closed forms."""
+    """One layer of the catalogue: its forward pass, what it assumes, and its closed forms."""
 
     name: str
     title: str
     forward: tuple[Formula, ...]
+    assumptions: tuple[Formula, ...]
     closed_forms: tuple[Formula, ...]
+
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        return (*self.forward, *self.closed_forms)
 
 
 def catalogue() -> tuple[Entry, ...]:
@@ -267,7 +275,7 @@ def _entry(one: Derivation) -> Entry:
         reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.value)
         for claim in one.layer.gradients
     )
-    return Entry(one.layer.name, one.layer.title, tuple(forward), tuple(claims))
+    return Entry(one.layer.name, one.layer.title, tuple(forward), reporter.assumptions(), tuple(claims))
 
 
 def numeric_route(found: tuple[NumericCheck, ...], seconds: float) -> CheckLine:

@@ -168,13 +168,13 @@ class _Article:
             yield aligned([line.formula for line in self.report.forward], "align")
         else:
             yield from (equation(line.formula) for line in self.report.forward)
+        if self.report.assumptions:
+            yield self.prose(ASSUMED)
+            yield from (equation(one, star=True) for one in self.report.assumptions)
         spelled = [line.spelled_out for line in self.report.forward if line.spelled_out is not None]
         if spelled:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"
             yield from (equation(one, star=True) for one in spelled)
-        if self.report.assumptions:
-            yield self.prose(ASSUMED)
-            yield from (equation(one, star=True) for one in self.report.assumptions)
         yield self.prose(loss_note(self.report))
         yield equation(self.report.upstream, star=True)
 

@@ -118,13 +118,13 @@ def _heading(part: str) -> Iterator[str]:
 def _forward(report: Report) -> Iterator[str]:
     yield from _heading("forward pass")
     yield from (display(line.formula.latex) for line in report.forward)
+    if report.assumptions:
+        yield ASSUMED
+        yield from (display(one.latex) for one in report.assumptions)
     spelled = [line.spelled_out for line in report.forward if line.spelled_out is not None]
     if spelled:
         yield spelled_note(report)
         yield from (display(one.latex) for one in spelled)
-    if report.assumptions:
-        yield ASSUMED
-        yield from (display(one.latex) for one in report.assumptions)
     yield loss_note(report)
     yield display(report.upstream.latex)
 
