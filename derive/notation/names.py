@@ -15,8 +15,8 @@ from typing import Final, NamedTuple, TypeAlias
 from derive.notation.syntax import Name, Node, Number, Partial
 
 __all__ = [
-    "ACCENTS", "Axes", "Indices", "Ranks", "Slots", "axes_of", "derivative_parts", "joined", "placed", "read_name", "subscript",
-    "superscript",
+    "ACCENTS", "Axes", "Indices", "Ranks", "Slots", "axes_of", "derivative_parts", "joined", "placed", "read_name",
+    "subscript", "superscript",
 ]  # fmt: skip
 
 Indices: TypeAlias = tuple[Node, ...]

@@ -401,3 +401,53 @@ def test_sizes_and_indices_are_not_differentiated(of, wrt):
     """Σ over 1 … m has no derivative by m, so nothing about one is proved."""
     with pytest.raises(Unsupported, match="whole numbers"):
         partial(of, wrt)
+
+
+# --- letters, and sizes that are numbers -------------------------------------------------------------------------
+
+Q, T3 = tensor("q", m), tensor("t", S(3))
+LETTER_Q = index("q")
+
+
+LETTERS = {
+    "a tensor summed over a letter of its own name": (total(Q[LETTER_Q], LETTER_Q, m), total(Q[j], j, m), Proved),
+    "and something else": (total(Q[LETTER_Q], LETTER_Q, m), 2 * total(Q[j], j, m), Refuted),
+    "a free letter of that name": (Q[LETTER_Q] * x[LETTER_Q], x[LETTER_Q] * Q[LETTER_Q], Proved),
+    "a free letter that is another element": (Q[LETTER_Q], Q[j], Refuted),
+    "the letter as a number": (LETTER_Q * Q[LETTER_Q], LETTER_Q * Q[LETTER_Q] + 0 * m, Undecided),
+    "a number of the same name": (Symbol("q") * total(x[LETTER_Q], LETTER_Q, m), Symbol("q") * m * mu, Proved),
+}
+
+
+@pytest.mark.parametrize(("left", "right", "kind"), LETTERS.values(), ids=LETTERS)
+def test_the_letter_of_an_index_is_no_quantity(left, right, kind):
+    kernel = Kernel(PAIRS)
+    assert isinstance(kernel.decide(left, right), kind), kernel.decide(left, right)
+
+
+def test_a_definition_and_a_letter_of_one_name():
+    """z = Σ_q q_q is no circle, and q as a letter does not stand for the defined q."""
+    kernel = Kernel([(Q[i], 2 * x[i]), (Symbol("z"), total(Q[LETTER_Q], LETTER_Q, m))])
+    assert isinstance(kernel.decide(Symbol("z"), 2 * m * total(x[j], j, m) / m), Proved)
+    assert isinstance(kernel.decide(x[LETTER_Q], Q[LETTER_Q] / 2), Proved)
+    assert isinstance(kernel.decide(x[LETTER_Q], Q[LETTER_Q]), Refuted)
+
+
+THREE = S(3)
+z3, P3 = Symbol("z"), tensor("p", S(3))
+BY_CASES = {
+    "Σ δ over a number of elements": (total(KroneckerDelta(i, j), j, THREE) * T3[i], T3[i], Proved),
+    "a derivative of a sum of three": (partial(z3, T3[i]), S.One, Proved),
+    "not of every element": (partial(z3, T3[i]), T3[1], Refuted),
+    "one element is not every element": (T3[i], T3[1], Refuted),
+    "true of two elements of three": (T3[i] * (T3[i] - T3[1]) * (T3[i] - T3[2]), S.Zero, Refuted),
+    "and of all three": ((T3[i] - T3[3]) * (T3[i] - T3[1]) * (T3[i] - T3[2]), S.Zero, Proved),
+    "two free indices": (partial(P3[i], T3[j]), KroneckerDelta(i, j) / z3 - T3[i] / z3**2, Proved),
+    "two free indices, wrong off the diagonal": (partial(P3[i], T3[j]), 1 / z3 - T3[i] / z3**2, Refuted),
+}
+
+
+@pytest.mark.parametrize(("left", "right", "kind"), BY_CASES.values(), ids=BY_CASES)
+def test_an_index_of_three_elements_is_decided_case_by_case(left, right, kind):
+    kernel = Kernel([(z3, total(T3[k], k, THREE)), (P3[i], T3[i] / z3)])
+    assert isinstance(kernel.decide(left, right), kind), kernel.decide(left, right)
