@@ -16,7 +16,7 @@ from sympy.core.numbers import igcd, ilcm
 
 from derive.indices import relabel
 
-__all__ = ["Term", "gathered", "shared_factor", "terms", "to_expr"]
+__all__ = ["Term", "gathered", "product", "shared_factor", "terms", "to_expr"]
 
 Factors = Mapping[Expr, Rational]
 Keep = Callable[[Expr], bool]
@@ -36,6 +36,10 @@ class Term:
         kept = {base: exponent for base, exponent in exponents.items() if exponent != 0}
         return Term(self.coefficient * other.coefficient, kept)
 
+    def power(self, exponent: Rational) -> Term:
+        """Its power; a number in front takes an integer."""
+        return Term(self.coefficient**exponent, {base: e * exponent for base, e in self.factors.items()})
+
     def to_expr(self) -> Expr:
         return Mul(self.coefficient, *(Pow(base, exponent) for base, exponent in self.factors.items()))
 
@@ -47,7 +51,7 @@ def terms(expr: Expr, keep: Keep, taken: frozenset[Expr] = frozenset()) -> list[
     if isinstance(expr, Add) and not keep(expr):
         return gathered(term for arg in expr.args for term in terms(arg, keep, taken))
     if isinstance(expr, Mul):
-        return _product([terms(arg, keep, taken) for arg in expr.args])
+        return product([terms(arg, keep, taken) for arg in expr.args])
     if isinstance(expr, Pow):
         return _power(expr, keep, taken)
     if isinstance(expr, Sum):
@@ -55,7 +59,8 @@ def terms(expr: Expr, keep: Keep, taken: frozenset[Expr] = frozenset()) -> list[
     return [Term(S.One, {expr: S.One})]
 
 
-def _product(parts: list[list[Term]]) -> list[Term]:
+def product(parts: list[list[Term]]) -> list[Term]:
+    """The product of sums of terms, multiplied out."""
     result = [Term(S.One, {})]
     for part in parts:
         result = [one.times(other) for one in result for other in part]
@@ -68,10 +73,9 @@ def _power(expr: Pow, keep: Keep, taken: frozenset[Expr]) -> list[Term]:
     inner = terms(expr.base, keep, taken)
     whole = isinstance(expr.exp, Integer)
     if whole and expr.exp > 0:
-        return _product([inner] * int(expr.exp))
+        return product([inner] * int(expr.exp))
     if whole and len(inner) == 1:
-        (term,) = inner
-        return [Term(term.coefficient**expr.exp, {base: e * expr.exp for base, e in term.factors.items()})]
+        return [inner[0].power(expr.exp)]
     return [Term(S.One, {expr.base: expr.exp})]
 
 

@@ -1,0 +1,147 @@
+"""What an intermediate stands for, and putting it back: x_i − μ = √(σ²+ε) x̂_i, Σ a_j² = α², x_i = √(σ²+ε) x̂_i + μ.
+
+Every fold follows from one line of the forward pass by solving it for a factor, or for a term, of its right side. What
+is put back is equal wherever the forward pass has a value; whether it is worth it is for the search to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Indexed, Integer, Mul, Number, Pow, Rational, S, Sum, Symbol, preorder_traversal
+
+from derive.graph import Graph, Node
+from derive.indices import name_of
+from derive.terms import Term, divided, gathered, product, terms, to_expr
+
+__all__ = ["Fold", "brackets", "denominators", "folds", "match", "put_back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """`head`^`power` is the sum of `value`. `allowed` may be divided by wherever all of `needed` is divided by anyway."""
+
+    head: Expr
+    power: Rational
+    value: tuple[Term, ...]
+    allowed: frozenset[Expr] = frozenset()
+    needed: frozenset[Expr] = frozenset()
+
+    @property
+    def renames(self) -> bool:
+        """Whether one intermediate alone takes the head's place: √r = q is preferred even where it is no shorter."""
+        return len(self.value) == 1 and self.value[0].coefficient == 1 and len(self.value[0].factors) == 1
+
+    def adds_no_denominator(self, before: frozenset[Expr], after: frozenset[Expr]) -> bool:
+        """x̂_i = y_i/γ would cost the case γ = 0; 1/√r = 1/q costs nothing where q is √r."""
+        return after <= (before | self.allowed if self.needed <= before else before)
+
+
+def brackets(graph: Graph) -> list[Expr]:
+    """Every sum of terms that the forward pass itself writes, such as x_i − μ and σ² + ε."""
+    nodes = (part for node in graph.intermediates for part in preorder_traversal(node.value))
+    return list(dict.fromkeys(part for part in nodes if isinstance(part, Add)))
+
+
+def folds(graph: Graph) -> list[Fold]:
+    """Every line of the forward pass solved for what it is built on: whole powers first, then terms of brackets."""
+    solved = [fold for node in graph.intermediates for fold in _for_factors(node)]
+    return [*solved, *(one for fold in solved for one in _for_terms(fold))]
+
+
+def _for_factors(node: Node) -> Iterator[Fold]:
+    """target = head^power · rest solved for the head, which has to have all the indices of the target.
+
+    A plain Σ is left out: which intermediate it is, is asked of the kernel.
+    """
+    factors = Mul.make_args(node.value)
+    target = Term(S.One, {node.target: S.One})
+    for factor in factors:
+        head, power = _base_and_power(factor)
+        known = isinstance(head, Number) or _is_size(head) or (isinstance(head, Sum) and power == 1)
+        if known or not isinstance(power, Rational) or not set(node.indices) <= head.free_symbols:
+            continue
+        (rest, *_) = product([[_as_term(other)] for other in factors if other is not factor])
+        needed = frozenset(base for base in (head, *rest.factors) if not _is_size(base))
+        yield Fold(head, power, (divided(target, rest),), frozenset({node.target}), needed)
+
+
+def _for_terms(fold: Fold) -> Iterator[Fold]:
+    """A fold of a bracket solved for a quantity in it that has the same indices: x_i = √(σ²+ε) x̂_i + μ."""
+    if not isinstance(fold.head, Add) or fold.power != 1:
+        return
+    (whole,) = fold.value
+    indices = {index for base in whole.factors if isinstance(base, Indexed) for index in base.indices}
+    inside = terms(fold.head, lambda _: False)
+    for term in inside:
+        ((quantity, exponent), *others) = (*term.factors.items(), (S.One, S.One))
+        if len(others) == 1 and exponent == 1 and isinstance(quantity, Indexed) and indices <= set(quantity.indices):
+            rest = [Term(-one.coefficient, one.factors) for one in inside if one is not term]
+            number = Term(term.coefficient, {})
+            yield Fold(quantity, S.One, tuple(divided(one, number) for one in (whole, *rest)))
+
+
+def _base_and_power(factor: Expr) -> tuple[Expr, Expr]:
+    return (factor.base, factor.exp) if isinstance(factor, Pow) else (factor, S.One)
+
+
+def _as_term(factor: Expr) -> Term:
+    return Term(factor, {}) if isinstance(factor, Rational) else Term(S.One, dict([_base_and_power(factor)]))
+
+
+def _is_size(expr: Expr) -> bool:
+    return isinstance(expr, Symbol) and bool(expr.is_integer)
+
+
+def denominators(parts: list[Term]) -> frozenset[Expr]:
+    """What is divided by, and is not a size."""
+    powers = {power for part in parts for base in part.factors for power in base.atoms(Pow)}
+    inner = {power.base for power in powers if power.exp.could_extract_minus_sign()}
+    outer = {base for part in parts for base, exponent in part.factors.items() if exponent < 0}
+    return frozenset(base for base in inner | outer if not _is_size(base))
+
+
+def put_back(parts: list[Term], fold: Fold, taken: frozenset[Expr]) -> list[Term]:
+    """Every occurrence of the fold's head replaced by what it equals, inside sums too."""
+    return gathered(
+        whole
+        for part in parts
+        for whole in product(
+            [[Term(part.coefficient, {})], *(_in_base(*factor, fold, taken) for factor in part.factors.items())]
+        )
+    )
+
+
+def _in_base(base: Expr, exponent: Rational, fold: Fold, taken: frozenset[Expr]) -> list[Term]:
+    """base^exponent with the fold put back, where that takes whole powers only."""
+    renaming = match(fold.head, base)
+    times = exponent / fold.power
+    if renaming is not None and isinstance(times, Integer) and (times > 0 or len(fold.value) == 1):
+        value = [Term(one.coefficient, {b.xreplace(renaming): e for b, e in one.factors.items()}) for one in fold.value]
+        return [value[0].power(times)] if len(value) == 1 else product([value] * int(times))
+    if isinstance(base, Sum) and exponent == 1:
+        body = terms(base.function, lambda _: True, taken)
+        inner = put_back(body, fold, taken | set(base.variables))
+        return (
+            terms(Sum(to_expr(inner), *base.limits), lambda _: True, taken)
+            if inner != body
+            else [Term(S.One, {base: S.One})]
+        )
+    return [Term(S.One, {base: exponent})]
+
+
+def match(pattern: Expr, expr: Expr) -> dict[Expr, Expr] | None:
+    """The renaming of the pattern's index letters that makes it `expr`."""
+    if type(pattern) is not type(expr):
+        return None
+    mine, theirs = (_indices_in(side) for side in (pattern, expr))
+    if len(mine) != len(theirs):
+        return None
+    renaming = dict(zip(mine, theirs, strict=True))
+    return renaming if pattern.xreplace(renaming) == expr else None
+
+
+def _indices_in(expr: Expr) -> list[Expr]:
+    places = sorted(expr.atoms(Indexed), key=lambda q: (name_of(q), str(q)))
+    return list(dict.fromkeys(index for place in places for index in place.indices))
