@@ -14,16 +14,17 @@ from itertools import permutations
 
 from sympy import Expr, Indexed, Mul, Pow, S, Sum, Symbol
 
-from derive.factoring import common_factor_out, factors_out, operations
+from derive.factoring import common_factor_out, factors_out, operations, sums_joined
 from derive.folds import Fold, brackets, denominators, folds, match, put_back
 from derive.graph import Graph, Node
 from derive.indices import name_of
-from derive.terms import Term, gathered, terms, to_expr
+from derive.terms import Term, gathered, is_size, terms, to_expr
 
 __all__ = ["Identity", "Line", "compact", "known_sums_put_in", "operations"]
 
 Equal = Callable[[Expr, Expr], bool]
 KNOWN_SUMS, PUT_BACK = "known sums put in", "intermediates put back"
+WIDE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +59,13 @@ def compact(expr: Expr, graph: Graph, equal: Equal, free: tuple[Symbol, ...]) ->
     spread = search.spread(expr)
     lines = [Line(to_expr(spread), "adjoints put in, constants taken out of the sums")]
     parts = search.folded(spread, lines)
-    found = _to_shortest(expr, [*lines, *_factored(parts)])
+    endings = [[*lines, *ending] for ending in search.endings(parts)]
     apart = terms(to_expr(parts), lambda _: False, search.free)
-    if apart == parts:
-        return found
-    lines.append(Line(to_expr(apart), "brackets multiplied out"))
-    parts = search.folded(apart, lines)
-    return min(found, _to_shortest(expr, [*lines, *_factored(parts)]), key=lambda lines: _length(expr, lines))
-
-
-def _factored(parts: list[Term]) -> Iterator[Line]:
-    yield Line(common_factor_out(parts), "common factor taken out")
-    yield Line(factors_out(parts), "shared factors taken out")
+    if apart != parts:
+        lines.append(Line(to_expr(apart), "brackets multiplied out"))
+        parts = search.folded(apart, lines)
+        endings += [[*lines, *ending] for ending in search.endings(parts)]
+    return min((_to_shortest(expr, ending) for ending in endings), key=lambda found: _length(expr, found))
 
 
 def _to_shortest(start: Expr, lines: list[Line]) -> tuple[Line, ...]:
@@ -81,6 +77,13 @@ def _to_shortest(start: Expr, lines: list[Line]) -> tuple[Line, ...]:
     counts = [operations(line.value) for line in kept]
     end = max(place for place, count in enumerate(counts) if count == min(counts))
     return tuple(kept[1 : end + 1]) if kept[end].value != start else ()
+
+
+def _factored(parts: list[Term]) -> list[Line]:
+    return [
+        Line(common_factor_out(parts), "common factor taken out"),
+        Line(factors_out(parts, tried=WIDE), "shared factors taken out"),
+    ]
 
 
 def _length(start: Expr, lines: tuple[Line, ...]) -> int:
@@ -126,6 +129,13 @@ class _Search:
         shared = lines.pop().identities if lines[-1].rule == PUT_BACK else ()
         lines += [Line(to_expr(changed), PUT_BACK, (*shared, identity)), *tail]
         return simpler
+
+    def endings(self, parts: list[Term]) -> Iterator[list[Line]]:
+        """The ways to write `parts` short: factored as they are, or with sums over the same indices joined."""
+        yield _factored(parts)
+        joined = sums_joined(parts, self.free)
+        if joined != parts:
+            yield [Line(to_expr(joined), "sums joined"), *_factored(joined)]
 
     # --- sums that are known -------------------------------------------------------------------------------------
 
@@ -176,8 +186,8 @@ class _Search:
 def _ranges(expr: Sum) -> dict[Expr, Expr]:
     """The free index letters of a sum, each with the size it runs to."""
     bound = set(expr.variables)
-    places = (place for q in expr.atoms(Indexed) for place in zip(q.indices, q.shape, strict=True))
-    return {index: size for index, size in places if index not in bound}
+    places = [place for q in expr.atoms(Indexed) for place in zip(q.indices, q.shape, strict=True)]
+    return {index: size for index, size in sorted(places, key=str) if index not in bound}
 
 
 def _places(node: Node, free: dict[Expr, Expr]) -> Iterator[dict[Expr, Expr]]:
@@ -188,10 +198,9 @@ def _places(node: Node, free: dict[Expr, Expr]) -> Iterator[dict[Expr, Expr]]:
 
 
 def _sums_in(node: Node, count: Expr) -> Term:
-    """How many times the intermediate a sum would be: 1/c if it is written as c Σ, else as often as it has terms."""
+    """How many times the intermediate a sum would be: 1/c if it is written as c Σ for a count c, else one a term."""
     factors = Mul.make_args(node.value)
     rest = [factor for factor in factors if not isinstance(factor, Sum)]
-    (own, *more) = (
-        terms(1 / Mul(*rest), lambda _: True) if len(rest) == len(factors) - 1 else terms(count, lambda _: True)
-    )
-    return own
+    counts = len(rest) == len(factors) - 1 and all(is_size(part) for factor in rest for part in factor.free_symbols)
+    (times,) = terms(Mul(*(1 / factor for factor in rest)) if counts else count, lambda _: True)
+    return times

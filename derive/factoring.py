@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, Mul, S, Sum, Symbol
+from sympy import Add, Expr, Indexed, Mul, Rational, S, Sum, Tuple
 
-from derive.terms import Term, divided, shared_factor, to_expr
+from derive.indices import relabel
+from derive.terms import Term, divided, is_size, shared_factor, terms, to_expr
 
-__all__ = ["common_factor_out", "factors_out", "operations"]
+__all__ = ["common_factor_out", "factors_out", "operations", "sums_joined"]
 
 
 def operations(expr: Expr, seen: set[Expr] | None = None) -> int:
@@ -28,12 +31,15 @@ def common_factor_out(parts: list[Term]) -> Expr:
     return min((Mul(one.to_expr(), to_expr(rest)) for one, rest in _splits(parts)), key=operations)
 
 
-def factors_out(parts: list[Term]) -> Expr:
-    """Like `common_factor_out`, with factors that only some of the terms share taken out of those."""
-    return min((Mul(one.to_expr(), _grouped(rest)) for one, rest in _splits(parts)), key=operations)
+def factors_out(parts: list[Term], *, tried: int = 1) -> Expr:
+    """Like `common_factor_out`, with factors that only some of the terms share taken out of those.
+
+    At each step the groups that save most at once are `tried`, that many of them.
+    """
+    return min((Mul(one.to_expr(), _grouped(rest, tried)) for one, rest in _splits(parts)), key=operations)
 
 
-def _splits(parts: list[Term]) -> Iterable[tuple[Term, list[Term]]]:
+def _splits(parts: list[Term]) -> Iterator[tuple[Term, list[Term]]]:
     """A factor and what it leaves: with every denominator, with only what all share, nothing."""
     if len(parts) > 1:
         for one in (shared_factor(parts), shared_factor(parts, clear=False)):
@@ -41,28 +47,68 @@ def _splits(parts: list[Term]) -> Iterable[tuple[Term, list[Term]]]:
     yield Term(S.One, {}), parts
 
 
-def _grouped(parts: list[Term]) -> Expr:
-    """The terms with the factor taken out whose group saves most, and the same again for the group and the rest."""
-    best, shortest = None, operations(to_expr(parts))
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Terms that share a factor, divided by it, and the terms that do not."""
+
+    shared: Term
+    inside: list[Term]
+    rest: list[Term]
+
+    def written(self, write: Callable[[list[Term]], Expr] = to_expr) -> Expr:
+        return Add(Mul(self.shared.to_expr(), write(self.inside)), write(self.rest))
+
+
+def _grouped(parts: list[Term], tried: int) -> Expr:
+    """The terms with a factor taken out of the group where it saves most, then the same for the group and the rest."""
+    plain = to_expr(parts)
+    lengths = [(operations(group.written()), group) for group in _groups(parts)]
+    saving = sorted((pair for pair in lengths if pair[0] < operations(plain)), key=lambda pair: pair[0])
+    forms = [group.written(lambda terms: _grouped(terms, tried)) for _, group in saving[:tried]]
+    return min([*forms, plain], key=operations)
+
+
+def _groups(parts: list[Term]) -> Iterator[_Group]:
     for base in _in_several(parts):
-        group = [part for part in parts if part.factors.get(base, 0) > 0]
-        rest = [part for part in parts if part not in group]
+        group = [part for part in parts if part.factors.get(base, S.Zero) > 0]
         shared = shared_factor(group, clear=False)
-        inside = [divided(part, shared) for part in group]
-        length = operations(Add(Mul(shared.to_expr(), to_expr(inside)), to_expr(rest)))
-        if length < shortest:
-            best, shortest = (shared, inside, rest), length
-    if best is None:
-        return to_expr(parts)
-    shared, inside, rest = best
-    return Add(Mul(shared.to_expr(), _grouped(inside)), _grouped(rest))
+        rest = [part for part in parts if part not in group]
+        yield _Group(shared, [divided(part, shared) for part in group], rest)
 
 
 def _in_several(parts: list[Term]) -> list[Expr]:
     """The quantities that several terms have as a factor. Sizes and denominators are for the common factor alone."""
-    counts: dict[Expr, int] = {}
+    found = Counter(base for part in parts for base, power in part.factors.items() if power > 0 and not is_size(base))
+    return [base for base, count in found.items() if count > 1]
+
+
+# --- sums --------------------------------------------------------------------------------------------------------
+
+
+def sums_joined(parts: list[Term], taken: frozenset[Expr]) -> list[Term]:
+    """`parts` with sums over the same indices and with the same factor in front made one sum: Σa + Σb = Σ(a + b)."""
+    result: list[Term] = []
+    bodies: dict[tuple[frozenset[tuple[Expr, Rational]], tuple[Tuple, ...]], list[Expr]] = {}
     for part in parts:
-        for base, exponent in part.factors.items():
-            if exponent > 0 and not (isinstance(base, Symbol) and base.is_integer):
-                counts[base] = counts.get(base, 0) + 1
-    return [base for base, count in counts.items() if count > 1]
+        sums = [base for base, power in part.factors.items() if isinstance(base, Sum) and power == 1]
+        if len(sums) != 1:
+            result.append(part)
+            continue
+        total = _flat(sums[0], taken)
+        front = frozenset((base, power) for base, power in part.factors.items() if base != sums[0])
+        bodies.setdefault((front, total.limits), []).append(Mul(part.coefficient, total.function))
+    for (front, limits), inside in bodies.items():
+        body = factors_out([term for one in inside for term in terms(one, lambda _: True, taken)])
+        result.append(Term(S.One, {**dict(front), relabel(Sum(body, *limits), taken): S.One}))
+    return result
+
+
+def _flat(total: Sum, taken: frozenset[Expr]) -> Sum:
+    """Σ_i a Σ_j b as Σ_i Σ_j a b, with the sizes in one order."""
+    factors = Mul.make_args(total.function)
+    inner = [factor for factor in factors if isinstance(factor, Sum)]
+    if len(inner) == 1:
+        rest = (factor for factor in factors if factor is not inner[0])
+        return _flat(Sum(Mul(*rest, inner[0].function), *inner[0].limits, *total.limits), taken)
+    ordered = Sum(total.function, *sorted(total.limits, key=lambda limit: str(limit[2])))
+    return relabel(ordered, taken)

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Number, Pow, Rational, S, Sum, Symbol, preorder_traversal
+from sympy import Add, Expr, Indexed, Integer, Mul, Number, Pow, Rational, S, Sum, preorder_traversal
 
 from derive.graph import Graph, Node
 from derive.indices import name_of
-from derive.terms import Term, divided, gathered, product, terms, to_expr
+from derive.terms import Term, divided, gathered, is_size, product, terms, to_expr
 
 __all__ = ["Fold", "brackets", "denominators", "folds", "match", "put_back"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """`head`^`power` is the sum of `value`. `allowed` may be divided by wherever all of `needed` is divided by anyway."""
+    """`head`^`power` is the sum of `value`. `allowed` may be divided by where all of `needed` is divided by anyway."""
 
     head: Expr
     power: Rational
@@ -59,11 +59,11 @@ def _for_factors(node: Node) -> Iterator[Fold]:
     target = Term(S.One, {node.target: S.One})
     for factor in factors:
         head, power = _base_and_power(factor)
-        known = isinstance(head, Number) or _is_size(head) or (isinstance(head, Sum) and power == 1)
+        known = isinstance(head, Number) or is_size(head) or (isinstance(head, Sum) and power == 1)
         if known or not isinstance(power, Rational) or not set(node.indices) <= head.free_symbols:
             continue
         (rest, *_) = product([[_as_term(other)] for other in factors if other is not factor])
-        needed = frozenset(base for base in (head, *rest.factors) if not _is_size(base))
+        needed = frozenset(base for base in (head, *rest.factors) if not is_size(base))
         yield Fold(head, power, (divided(target, rest),), frozenset({node.target}), needed)
 
 
@@ -90,16 +90,12 @@ def _as_term(factor: Expr) -> Term:
     return Term(factor, {}) if isinstance(factor, Rational) else Term(S.One, dict([_base_and_power(factor)]))
 
 
-def _is_size(expr: Expr) -> bool:
-    return isinstance(expr, Symbol) and bool(expr.is_integer)
-
-
 def denominators(parts: list[Term]) -> frozenset[Expr]:
     """What is divided by, and is not a size."""
     powers = {power for part in parts for base in part.factors for power in base.atoms(Pow)}
     inner = {power.base for power in powers if power.exp.could_extract_minus_sign()}
     outer = {base for part in parts for base, exponent in part.factors.items() if exponent < 0}
-    return frozenset(base for base in inner | outer if not _is_size(base))
+    return frozenset(base for base in inner | outer if not is_size(base))
 
 
 def put_back(parts: list[Term], fold: Fold, taken: frozenset[Expr]) -> list[Term]:
@@ -123,11 +119,8 @@ def _in_base(base: Expr, exponent: Rational, fold: Fold, taken: frozenset[Expr])
     if isinstance(base, Sum) and exponent == 1:
         body = terms(base.function, lambda _: True, taken)
         inner = put_back(body, fold, taken | set(base.variables))
-        return (
-            terms(Sum(to_expr(inner), *base.limits), lambda _: True, taken)
-            if inner != body
-            else [Term(S.One, {base: S.One})]
-        )
+        if inner != body:
+            return terms(Sum(to_expr(inner), *base.limits), lambda _: True, taken)
     return [Term(S.One, {base: exponent})]
 
 

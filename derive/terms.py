@@ -16,7 +16,7 @@ from sympy.core.numbers import igcd, ilcm
 
 from derive.indices import relabel
 
-__all__ = ["Term", "gathered", "product", "shared_factor", "terms", "to_expr"]
+__all__ = ["Term", "gathered", "is_size", "product", "shared_factor", "terms", "to_expr"]
 
 Factors = Mapping[Expr, Rational]
 Keep = Callable[[Expr], bool]
@@ -102,11 +102,12 @@ def _summed(term: Term, bound: Symbol, ends: tuple[Expr, Expr], taken: frozenset
 
 def gathered(parts: Iterable[Term]) -> list[Term]:
     """Equal terms added up, in the order they first come."""
-    found: dict[frozenset[tuple[Expr, Rational]], Rational] = {}
+    found: dict[frozenset[tuple[Expr, Rational]], Term] = {}
     for term in parts:
         key = frozenset(term.factors.items())
-        found[key] = found.get(key, S.Zero) + term.coefficient
-    return [Term(coefficient, dict(key)) for key, coefficient in found.items() if coefficient != 0]
+        before = found.get(key)
+        found[key] = term if before is None else Term(before.coefficient + term.coefficient, before.factors)
+    return [term for term in found.values() if term.coefficient != 0]
 
 
 def shared_factor(parts: list[Term], *, clear: bool = True) -> Term:
@@ -136,3 +137,7 @@ def divided(term: Term, by: Term) -> Term:
 
 def to_expr(parts: Iterable[Term]) -> Expr:
     return Add(*(term.to_expr() for term in parts))
+
+
+def is_size(expr: Expr) -> bool:
+    return isinstance(expr, Symbol) and bool(expr.is_integer)
