@@ -15,16 +15,17 @@ from itertools import permutations
 from sympy import Expr, Indexed, Mul, Pow, S, Sum, Symbol
 
 from derive.factoring import common_factor_out, factors_out, operations, sums_joined
-from derive.folds import Fold, brackets, denominators, folds, match, put_back
+from derive.folds import Fold, brackets, definitions, denominators, folds, match, put_back
 from derive.graph import Graph, Node
 from derive.indices import name_of
-from derive.terms import Term, gathered, is_size, terms, to_expr
+from derive.terms import Term, gathered, is_size, multiplied_out, terms, to_expr
 
 __all__ = ["Identity", "Line", "compact", "known_sums_put_in", "operations"]
 
 Equal = Callable[[Expr, Expr], bool]
 KNOWN_SUMS, PUT_BACK = "known sums put in", "intermediates put back"
-WIDE = 3
+MULTIPLIED_OUT = "brackets multiplied out"
+WIDE, ROUNDS = 3, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,10 @@ def known_sums_put_in(expr: Expr, graph: Graph, equal: Equal, free: tuple[Symbol
 def compact(expr: Expr, graph: Graph, equal: Equal, free: tuple[Symbol, ...]) -> tuple[Line, ...]:
     """The lines from `expr` to its shortest form. `free` are the free indices; `equal` is the kernel's opinion."""
     search = _Search(graph, equal, frozenset(free))
-    spread = search.spread(expr)
-    lines = [Line(to_expr(spread), "adjoints put in, constants taken out of the sums")]
-    parts = search.folded(spread, lines)
-    endings = [[*lines, *ending] for ending in search.endings(parts)]
-    apart = terms(to_expr(parts), lambda _: False, search.free)
-    if apart != parts:
-        lines.append(Line(to_expr(apart), "brackets multiplied out"))
-        parts = search.folded(apart, lines)
-        endings += [[*lines, *ending] for ending in search.endings(parts)]
-    return min((_to_shortest(expr, ending) for ending in endings), key=lambda found: _length(expr, found))
+    parts = search.spread(expr)
+    lines = [Line(to_expr(parts), "adjoints put in, constants taken out of the sums")]
+    routes = [*search.routes(parts, lines), *search.routes(*search.opened(parts, lines))]
+    return min((_to_shortest(expr, route) for route in routes), key=lambda found: _length(expr, found))
 
 
 def _to_shortest(start: Expr, lines: list[Line]) -> tuple[Line, ...]:
@@ -90,6 +85,15 @@ def _length(start: Expr, lines: tuple[Line, ...]) -> int:
     return operations(lines[-1].value if lines else start)
 
 
+def _as_identity(fold: Fold) -> Identity:
+    return Identity(Pow(fold.head, fold.power), to_expr(fold.value))
+
+
+def _gain(before: list[Term], after: list[Term]) -> int:
+    """By how many operations `after` is shorter."""
+    return operations(factors_out(before)) - operations(factors_out(after))
+
+
 @dataclass
 class _Search:
     """The moves, for one gradient. `free` are the free indices, `known` what the kernel was asked about so far."""
@@ -103,6 +107,28 @@ class _Search:
         """`expr` as terms, with the brackets of the forward pass kept whole."""
         whole = brackets(self.graph)
         return terms(expr, lambda part: any(match(bracket, part) is not None for bracket in whole), self.free)
+
+    def opened(self, parts: list[Term], lines: list[Line]) -> tuple[list[Term], list[Line]]:
+        """`parts` with intermediates replaced by their definitions, in case others make it shorter; [] if none is."""
+        used = []
+        for fold in definitions(self.graph) if len(parts) > 1 else ():
+            before, parts = parts, put_back(parts, fold, self.free)
+            if parts != before:
+                used.append(_as_identity(fold))
+        return (parts, [*lines, Line(to_expr(parts), "definitions put in", tuple(used))]) if used else ([], lines)
+
+    def routes(self, parts: list[Term], lines: list[Line]) -> Iterator[list[Line]]:
+        """Lines from `parts` to each short form met on the way."""
+        lines = [*lines]
+        for _ in range(ROUNDS if parts else 0):
+            parts = self.folded(parts, lines)
+            for ending in self.endings(parts):
+                yield [*lines, *ending]
+            apart = multiplied_out(parts, self.free)
+            if apart is parts:
+                return
+            lines.append(Line(to_expr(apart), MULTIPLIED_OUT))
+            parts = apart
 
     def folded(self, parts: list[Term], lines: list[Line]) -> list[Term]:
         """`parts` with everything put back that makes the result shorter, and a line for each such step."""
@@ -121,20 +147,23 @@ class _Search:
             return parts
         tail: list[Line] = []
         simpler = self._with_known_sums(changed, tail)
-        gain = operations(factors_out(parts)) - operations(factors_out(simpler))
+        gain = _gain(parts, simpler)
+        if gain <= 0 and (apart := multiplied_out(simpler, self.free)) is not simpler:
+            tail.append(Line(to_expr(apart), MULTIPLIED_OUT))
+            simpler = self._with_known_sums(apart, tail)
+            gain = _gain(parts, simpler)
         if gain < 0 or (gain == 0 and not fold.renames):
             return parts
-        identity = Identity(Pow(fold.head, fold.power), to_expr(fold.value))
         # A fold right after another shares its line.
         shared = lines.pop().identities if lines[-1].rule == PUT_BACK else ()
-        lines += [Line(to_expr(changed), PUT_BACK, (*shared, identity)), *tail]
+        lines += [Line(to_expr(changed), PUT_BACK, (*shared, _as_identity(fold))), *tail]
         return simpler
 
     def endings(self, parts: list[Term]) -> Iterator[list[Line]]:
         """The ways to write `parts` short: factored as they are, or with sums over the same indices joined."""
         yield _factored(parts)
         joined = sums_joined(parts, self.free)
-        if joined != parts:
+        if len(joined) < len(parts):
             yield [Line(to_expr(joined), "sums joined"), *_factored(joined)]
 
     # --- sums that are known -------------------------------------------------------------------------------------
@@ -164,11 +193,17 @@ class _Search:
 
     def _known(self, base: Expr) -> Term | None:
         if base not in self.known:
-            self.known[base] = self._value_of(base) if self._is_forward_sum(base) else None
+            self.known[base] = self._asked(base)
         return self.known[base]
 
-    def _is_forward_sum(self, base: Expr) -> bool:
-        return isinstance(base, Sum) and {name_of(q) for q in base.atoms(Indexed)} <= set(self.graph.nodes)
+    def _asked(self, base: Expr) -> Term | None:
+        """What the kernel says a sum of forward quantities, or an intermediate that is one, amounts to."""
+        if isinstance(base, Sum):
+            names = {name_of(q) for q in base.atoms(Indexed)}
+            return self._value_of(base) if names <= set(self.graph.nodes) else None
+        node = self.graph.nodes.get(name_of(base)) if isinstance(base, Symbol | Indexed) else None
+        is_sum = node is not None and node.value is not None and node.value.has(Sum)
+        return Term(S.Zero, {}) if is_sum and self.equal(base, S.Zero) else None
 
     def _value_of(self, expr: Sum) -> Term | None:
         if self.equal(expr, S.Zero):

@@ -87,20 +87,31 @@ def _in_several(parts: list[Term]) -> list[Expr]:
 
 def sums_joined(parts: list[Term], taken: frozenset[Expr]) -> list[Term]:
     """`parts` with sums over the same indices and with the same factor in front made one sum: Σa + Σb = Σ(a + b)."""
-    result: list[Term] = []
-    bodies: dict[tuple[frozenset[tuple[Expr, Rational]], tuple[Tuple, ...]], list[Expr]] = {}
+    fronts: dict[frozenset[tuple[Expr, Rational]], list[tuple[Term, Sum]]] = {}
+    result = []
     for part in parts:
         sums = [base for base, power in part.factors.items() if isinstance(base, Sum) and power == 1]
-        if len(sums) != 1:
+        if len(sums) == 1:
+            front = frozenset((base, power) for base, power in part.factors.items() if base != sums[0])
+            fronts.setdefault(front, []).append((part, sums[0]))
+        else:
             result.append(part)
-            continue
-        total = _flat(sums[0], taken)
-        front = frozenset((base, power) for base, power in part.factors.items() if base != sums[0])
-        bodies.setdefault((front, total.limits), []).append(Mul(part.coefficient, total.function))
-    for (front, limits), inside in bodies.items():
-        body = factors_out([term for one in inside for term in terms(one, lambda _: True, taken)])
-        result.append(Term(S.One, {**dict(front), relabel(Sum(body, *limits), taken): S.One}))
-    return result
+    return [*result, *(one for group in fronts.values() for one in _joined(group, taken))]
+
+
+def _joined(group: list[tuple[Term, Sum]], taken: frozenset[Expr]) -> list[Term]:
+    """Terms that differ in one sum only, those over the same indices as one."""
+    if len(group) == 1:
+        return [group[0][0]]
+    bodies: dict[tuple[Tuple, ...], list[Term]] = {}
+    for part, total in group:
+        flat = _flat(total, taken)
+        inside = terms(Mul(part.coefficient, flat.function), lambda _: True, taken)
+        bodies.setdefault(flat.limits, []).extend(inside)
+    (part, total), *_ = group
+    front = Term(S.One, {base: power for base, power in part.factors.items() if base != total})
+    sums = (relabel(Sum(factors_out(body), *limits), taken) for limits, body in bodies.items())
+    return [front.times(Term(S.One, {one: S.One})) for one in sums]
 
 
 def _flat(total: Sum, taken: frozenset[Expr]) -> Sum:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Number, Pow, Rational, S, Sum, preorder_traversal
 
 from derive.graph import Graph, Node
-from derive.indices import name_of
-from derive.terms import Term, divided, gathered, is_size, product, terms, to_expr
+from derive.indices import name_of, relabel, rename_bound
+from derive.terms import Term, divided, gathered, is_size, product, terms
 
-__all__ = ["Fold", "brackets", "denominators", "folds", "match", "put_back"]
+__all__ = ["Fold", "brackets", "definitions", "denominators", "folds", "match", "put_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,15 @@ def _for_terms(fold: Fold) -> Iterator[Fold]:
             yield Fold(quantity, S.One, tuple(divided(one, number) for one in (whole, *rest)))
 
 
+def definitions(graph: Graph) -> list[Fold]:
+    """Every intermediate as what it is defined to be, the last first: the way back from what `folds` put in."""
+    whole = brackets(graph)
+    return [
+        Fold(node.target, S.One, tuple(terms(node.value, whole.__contains__, frozenset(node.indices))))
+        for node in reversed(graph.intermediates)
+    ]
+
+
 def _base_and_power(factor: Expr) -> tuple[Expr, Expr]:
     return (factor.base, factor.exp) if isinstance(factor, Pow) else (factor, S.One)
 
@@ -114,19 +124,27 @@ def _in_base(base: Expr, exponent: Rational, fold: Fold, taken: frozenset[Expr])
     renaming = match(fold.head, base)
     times = exponent / fold.power
     if renaming is not None and isinstance(times, Integer) and (times > 0 or len(fold.value) == 1):
-        value = [Term(one.coefficient, {b.xreplace(renaming): e for b, e in one.factors.items()}) for one in fold.value]
+        value = [_renamed(one, renaming, taken) for one in fold.value]
         return [value[0].power(times)] if len(value) == 1 else product([value] * int(times))
     if isinstance(base, Sum) and exponent == 1:
         body = terms(base.function, lambda _: True, taken)
         inner = put_back(body, fold, taken | set(base.variables))
         if inner != body:
-            return terms(Sum(to_expr(inner), *base.limits), lambda _: True, taken)
+            sums = (terms(Sum(one.to_expr(), *base.limits), lambda _: True, taken) for one in inner)
+            return gathered(term for one in sums for term in one)
     return [Term(S.One, {base: exponent})]
+
+
+def _renamed(term: Term, renaming: dict[Expr, Expr], taken: frozenset[Expr]) -> Term:
+    """`term` at other index letters, which its own sums must not catch."""
+    letters = frozenset(renaming.values())
+    moved = {rename_bound(base, letters).xreplace(renaming): power for base, power in term.factors.items()}
+    return Term(term.coefficient, {relabel(base, taken | letters): power for base, power in moved.items()})
 
 
 def match(pattern: Expr, expr: Expr) -> dict[Expr, Expr] | None:
     """The renaming of the pattern's index letters that makes it `expr`."""
-    if type(pattern) is not type(expr):
+    if type(pattern) is not type(expr) or len(pattern.args) != len(expr.args):
         return None
     mine, theirs = (_indices_in(side) for side in (pattern, expr))
     if len(mine) != len(theirs):
@@ -135,6 +153,7 @@ def match(pattern: Expr, expr: Expr) -> dict[Expr, Expr] | None:
     return renaming if pattern.xreplace(renaming) == expr else None
 
 
+@lru_cache(maxsize=1024)
 def _indices_in(expr: Expr) -> list[Expr]:
     places = sorted(expr.atoms(Indexed), key=lambda q: (name_of(q), str(q)))
     return list(dict.fromkeys(index for place in places for index in place.indices))

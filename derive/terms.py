@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Integer, Mul, Number, Pow, Rational, S, Sum, Symbol
+from sympy import Add, Expr, Integer, Mul, Number, Pow, Rational, S, Sum, Symbol, ceiling
 from sympy.core.numbers import igcd, ilcm
 
 from derive.indices import relabel
 
-__all__ = ["Term", "gathered", "is_size", "product", "shared_factor", "terms", "to_expr"]
+__all__ = ["Term", "gathered", "is_size", "multiplied_out", "product", "shared_factor", "terms", "to_expr"]
 
 Factors = Mapping[Expr, Rational]
 Keep = Callable[[Expr], bool]
@@ -98,6 +98,29 @@ def _summed(term: Term, bound: Symbol, ends: tuple[Expr, Expr], taken: frozenset
         return outside.times(Term(S.One, {ends[1]: S.One}))
     body = Mul(*(Pow(base, exponent) for base, exponent in inside.items()))
     return outside.times(Term(S.One, {relabel(Sum(body, (bound, *ends)), taken): S.One}))
+
+
+def multiplied_out(parts: list[Term], taken: frozenset[Expr]) -> list[Term]:
+    """`parts` with no bracket kept that can be multiplied out; `parts` itself if there is none.
+
+    That includes half of one where another term divides by the other half: √(σ²+ε) beside 1/√(σ²+ε).
+    """
+    if not any(power > 0 and base.has(Add) for part in parts for base, power in part.factors.items()):
+        return parts
+    whole = terms(to_expr(parts), lambda _: False, taken)
+    lowest = {base: S.Zero for part in whole for base in part.factors if isinstance(base, Add)}
+    for part in whole:
+        lowest |= {base: min(lowest[base], power) for base, power in part.factors.items() if base in lowest}
+    result = [term for part in whole for term in _halves_apart(part, lowest, taken)]
+    return parts if to_expr(result) == to_expr(parts) else gathered(result)
+
+
+def _halves_apart(part: Term, lowest: Factors, taken: frozenset[Expr]) -> list[Term]:
+    for base, power in part.factors.items():
+        if base in lowest and power > 0 and lowest[base] <= power - ceiling(power):
+            rest = part.times(Term(S.One, {base: -ceiling(power)}))
+            return product([[rest], terms(base ** ceiling(power), lambda _: False, taken)])
+    return [part]
 
 
 def gathered(parts: Iterable[Term]) -> list[Term]:
