@@ -2,8 +2,9 @@
 
 The search is by structure: write the adjoints out, multiply out, drop sums that are 0, put intermediates back for what
 they are made of (x_i − μ = √(σ²+ε) x̂_i, Σ a_j² = α²) wherever that makes the result shorter, take common factors out.
-If brackets are left, the same again with those multiplied out. Of the forms met on the way the one with the fewest
-operations wins. The kernel is asked which sums and intermediates are known, and judges every line afterwards.
+If brackets are left, the same again with those multiplied out; if intermediates were there from the start, the same
+again from their definitions. Of the forms met on the way the one with the fewest operations wins. The kernel is asked
+which sums and intermediates are known, and judges every line afterwards.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import permutations
 
-from sympy import Expr, Indexed, Mul, Pow, S, Sum, Symbol
+from sympy import Expr, Indexed, Integer, Mul, Pow, Rational, S, Sum, Symbol
 
 from derive.factoring import common_factor_out, factors_out, operations, sums_joined
 from derive.folds import Fold, brackets, definitions, denominators, folds, match, put_back
@@ -25,7 +26,9 @@ __all__ = ["Identity", "Line", "compact", "known_sums_put_in", "operations"]
 Equal = Callable[[Expr, Expr], bool]
 KNOWN_SUMS, PUT_BACK = "known sums put in", "intermediates put back"
 MULTIPLIED_OUT = "brackets multiplied out"
-WIDE, ROUNDS = 3, 3
+ROUNDS = 3
+# Groupings tried at each step for the form that is shown; the search itself, which asks often, takes the best at once.
+TRIED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,10 @@ def compact(expr: Expr, graph: Graph, equal: Equal, free: tuple[Symbol, ...]) ->
     search = _Search(graph, equal, frozenset(free))
     parts = search.spread(expr)
     lines = [Line(to_expr(parts), "adjoints put in, constants taken out of the sums")]
-    routes = [*search.routes(parts, lines), *search.routes(*search.opened(parts, lines))]
+    routes = [*search.routes(parts, lines)]
+    opened, identities = search.opened(parts)
+    if identities:
+        routes += search.routes(opened, [*lines, Line(to_expr(opened), "definitions put in", identities)])
     return min((_to_shortest(expr, route) for route in routes), key=lambda found: _length(expr, found))
 
 
@@ -77,7 +83,7 @@ def _to_shortest(start: Expr, lines: list[Line]) -> tuple[Line, ...]:
 def _factored(parts: list[Term]) -> list[Line]:
     return [
         Line(common_factor_out(parts), "common factor taken out"),
-        Line(factors_out(parts, tried=WIDE), "shared factors taken out"),
+        Line(factors_out(parts, tried=TRIED), "shared factors taken out"),
     ]
 
 
@@ -108,19 +114,19 @@ class _Search:
         whole = brackets(self.graph)
         return terms(expr, lambda part: any(match(bracket, part) is not None for bracket in whole), self.free)
 
-    def opened(self, parts: list[Term], lines: list[Line]) -> tuple[list[Term], list[Line]]:
-        """`parts` with intermediates replaced by their definitions, in case others make it shorter; [] if none is."""
+    def opened(self, parts: list[Term]) -> tuple[list[Term], tuple[Identity, ...]]:
+        """`parts` with intermediates replaced by their definitions, in case others make it shorter."""
         used = []
         for fold in definitions(self.graph) if len(parts) > 1 else ():
             before, parts = parts, put_back(parts, fold, self.free)
             if parts != before:
                 used.append(_as_identity(fold))
-        return (parts, [*lines, Line(to_expr(parts), "definitions put in", tuple(used))]) if used else ([], lines)
+        return parts, tuple(used)
 
     def routes(self, parts: list[Term], lines: list[Line]) -> Iterator[list[Line]]:
-        """Lines from `parts` to each short form met on the way."""
+        """`lines`, which end in `parts`, carried on to each short form that is met on the way."""
         lines = [*lines]
-        for _ in range(ROUNDS if parts else 0):
+        for _ in range(ROUNDS):
             parts = self.folded(parts, lines)
             for ending in self.endings(parts):
                 yield [*lines, *ending]
@@ -182,11 +188,11 @@ class _Search:
             whole = Term(part.coefficient, {})
             for base, exponent in part.factors.items():
                 value = self._known(base)
-                if value is None or (value.coefficient == 0 and exponent < 0):
-                    whole = whole.times(Term(S.One, {base: exponent}))
-                else:
+                if value is not None and _has_power(value.coefficient, exponent):
                     used[base] = value
                     whole = whole.times(value.power(exponent))
+                else:
+                    whole = whole.times(Term(S.One, {base: exponent}))
             result.append(whole)
         identities = tuple(Identity(base, value.to_expr()) for base, value in used.items())
         return gathered(result), identities
@@ -216,6 +222,11 @@ class _Search:
                 if self.equal(expr, times.to_expr() * node.target.xreplace(at)):
                     return times.times(Term(S.One, {node.target.xreplace(at): S.One}))
         return None
+
+
+def _has_power(number: Rational, exponent: Rational) -> bool:
+    """Whether number^exponent is certain to be a rational number."""
+    return number == 1 or (isinstance(exponent, Integer) and (number != 0 or exponent > 0))
 
 
 def _ranges(expr: Sum) -> dict[Expr, Expr]:

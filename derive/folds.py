@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Number, Pow, Rational, S, Sum, preorder_traversal
+from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Rational, S, Sum, preorder_traversal
 
 from derive.graph import Graph, Node
 from derive.indices import name_of, relabel, rename_bound
@@ -60,10 +60,10 @@ def _for_factors(node: Node) -> Iterator[Fold]:
     target = Term(S.One, {node.target: S.One})
     for factor in factors:
         head, power = _base_and_power(factor)
-        known = isinstance(head, Number) or is_size(head) or (isinstance(head, Sum) and power == 1)
+        known = not head.free_symbols or is_size(head) or (isinstance(head, Sum) and power == 1)
         if known or not isinstance(power, Rational) or not set(node.indices) <= head.free_symbols:
             continue
-        (rest, *_) = product([[_as_term(other)] for other in factors if other is not factor])
+        (rest,) = product([[_as_term(other)] for other in factors if other is not factor])
         needed = frozenset(base for base in (head, *rest.factors) if not is_size(base))
         yield Fold(head, power, (divided(target, rest),), frozenset({node.target}), needed)
 
@@ -76,11 +76,11 @@ def _for_terms(fold: Fold) -> Iterator[Fold]:
     indices = {index for base in whole.factors if isinstance(base, Indexed) for index in base.indices}
     inside = terms(fold.head, lambda _: False)
     for term in inside:
-        ((quantity, exponent), *others) = (*term.factors.items(), (S.One, S.One))
-        if len(others) == 1 and exponent == 1 and isinstance(quantity, Indexed) and indices <= set(quantity.indices):
-            rest = [Term(-one.coefficient, one.factors) for one in inside if one is not term]
+        quantity = term.to_expr() / term.coefficient
+        if isinstance(quantity, Indexed) and indices <= set(quantity.indices):
+            others = (Term(-one.coefficient, one.factors) for one in inside if one is not term)
             number = Term(term.coefficient, {})
-            yield Fold(quantity, S.One, tuple(divided(one, number) for one in (whole, *rest)))
+            yield Fold(quantity, S.One, tuple(divided(one, number) for one in (whole, *others)))
 
 
 def definitions(graph: Graph) -> list[Fold]:

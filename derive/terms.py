@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Integer, Mul, Number, Pow, Rational, S, Sum, Symbol, ceiling
+from sympy import Add, Expr, Integer, Mul, Pow, Rational, S, Sum, Symbol, ceiling
 from sympy.core.numbers import igcd, ilcm
 
 from derive.indices import relabel
@@ -19,6 +19,7 @@ from derive.indices import relabel
 __all__ = ["Term", "gathered", "is_size", "multiplied_out", "product", "shared_factor", "terms", "to_expr"]
 
 Factors = Mapping[Expr, Rational]
+LARGEST_POWER = 8
 Keep = Callable[[Expr], bool]
 
 
@@ -46,7 +47,7 @@ class Term:
 
 def terms(expr: Expr, keep: Keep, taken: frozenset[Expr] = frozenset()) -> list[Term]:
     """`expr` as terms; brackets for which `keep` holds stay whole. `taken` are the free index letters around it."""
-    if isinstance(expr, Number):
+    if isinstance(expr, Rational):
         return [Term(expr, {})] if expr != 0 else []
     if isinstance(expr, Add) and not keep(expr):
         return gathered(term for arg in expr.args for term in terms(arg, keep, taken))
@@ -63,8 +64,8 @@ def product(parts: list[list[Term]]) -> list[Term]:
     """The product of sums of terms, multiplied out."""
     result = [Term(S.One, {})]
     for part in parts:
-        result = [one.times(other) for one in result for other in part]
-    return gathered(result)
+        result = gathered(one.times(other) for one in result for other in part)
+    return result
 
 
 def _power(expr: Pow, keep: Keep, taken: frozenset[Expr]) -> list[Term]:
@@ -105,7 +106,8 @@ def multiplied_out(parts: list[Term], taken: frozenset[Expr]) -> list[Term]:
 
     That includes half of one where another term divides by the other half: √(σ²+ε) beside 1/√(σ²+ε).
     """
-    if not any(power > 0 and base.has(Add) for part in parts for base, power in part.factors.items()):
+    powers = [power for part in parts for base, power in part.factors.items() if power > 0 and base.has(Add)]
+    if not powers or max(powers) > LARGEST_POWER:
         return parts
     whole = terms(to_expr(parts), lambda _: False, taken)
     lowest = {base: S.Zero for part in whole for base in part.factors if isinstance(base, Add)}
