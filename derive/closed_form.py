@@ -168,9 +168,10 @@ class _Search:
     def endings(self, parts: list[Term]) -> Iterator[list[Line]]:
         """The ways to write `parts` short: factored as they are, or with sums over the same indices joined."""
         yield _factored(parts)
-        joined = sums_joined(parts, self.free)
-        if len(joined) < len(parts):
-            yield [Line(to_expr(joined), "sums joined"), *_factored(joined)]
+        for flat in (False, True):
+            joined = sums_joined(parts, self.free, flat=flat)
+            if len(joined) < len(parts):
+                yield [Line(to_expr(joined), "sums joined"), *_factored(joined)]
 
     # --- sums that are known -------------------------------------------------------------------------------------
 

@@ -85,33 +85,52 @@ def _in_several(parts: list[Term]) -> list[Expr]:
 # --- sums --------------------------------------------------------------------------------------------------------
 
 
-def sums_joined(parts: list[Term], taken: frozenset[Expr]) -> list[Term]:
-    """`parts` with sums over the same indices and with the same factor in front made one sum: Σa + Σb = Σ(a + b)."""
-    fronts: dict[frozenset[tuple[Expr, Rational]], list[tuple[Term, Sum]]] = {}
+@dataclass(frozen=True, slots=True)
+class _OneSum:
+    """A term that has one sum: what is in front of it, the number and sizes, the sum."""
+
+    part: Term
+    front: Term
+    number: Term
+    total: Sum
+
+
+def sums_joined(parts: list[Term], taken: frozenset[Expr], *, flat: bool) -> list[Term]:
+    """`parts` with sums over the same indices and with the same factor in front made one sum: Σa + Σb = Σ(a + b).
+
+    With `flat`, a sum inside a sum counts as one over all of their indices.
+    """
+    alike: dict[frozenset[tuple[Expr, Rational]], list[_OneSum]] = {}
     result = []
     for part in parts:
-        sums = [base for base, power in part.factors.items() if isinstance(base, Sum) and power == 1]
-        if len(sums) == 1:
-            front = frozenset((base, power) for base, power in part.factors.items() if base != sums[0])
-            fronts.setdefault(front, []).append((part, sums[0]))
-        else:
+        one = _one_sum(part)
+        if one is None:
             result.append(part)
-    return [*result, *(one for group in fronts.values() for one in _joined(group, taken))]
+        else:
+            alike.setdefault(frozenset(one.front.factors.items()), []).append(one)
+    return [*result, *(term for group in alike.values() for term in _joined(group, taken, flat=flat))]
 
 
-def _joined(group: list[tuple[Term, Sum]], taken: frozenset[Expr]) -> list[Term]:
-    """Terms that differ in one sum only, those over the same indices as one."""
+def _one_sum(part: Term) -> _OneSum | None:
+    sums = {base: power for base, power in part.factors.items() if isinstance(base, Sum)}
+    if list(sums.values()) != [S.One]:
+        return None
+    sizes = {base: power for base, power in part.factors.items() if is_size(base)}
+    front = {base: power for base, power in part.factors.items() if base not in sums and base not in sizes}
+    return _OneSum(part, Term(S.One, front), Term(part.coefficient, sizes), *sums)
+
+
+def _joined(group: list[_OneSum], taken: frozenset[Expr], *, flat: bool) -> list[Term]:
+    """Terms with the same in front, those with sums over the same indices as one term."""
     if len(group) == 1:
-        return [group[0][0]]
+        return [group[0].part]
     bodies: dict[tuple[Tuple, ...], list[Term]] = {}
-    for part, total in group:
-        flat = _flat(total, taken)
-        inside = terms(Mul(part.coefficient, flat.function), lambda _: True, taken)
-        bodies.setdefault(flat.limits, []).extend(inside)
-    (part, total), *_ = group
-    front = Term(S.One, {base: power for base, power in part.factors.items() if base != total})
-    sums = (relabel(Sum(factors_out(body), *limits), taken) for limits, body in bodies.items())
-    return [front.times(Term(S.One, {one: S.One})) for one in sums]
+    for one in group:
+        total = _flat(one.total, taken) if flat else one.total
+        body = terms(Mul(one.number.to_expr(), total.function), lambda _: True, taken)
+        bodies.setdefault(total.limits, []).extend(body)
+    sums = (Sum(factors_out(body), *limits) for limits, body in bodies.items())
+    return [group[0].front.times(one) for total in sums for one in terms(total, lambda _: True, taken)]
 
 
 def _flat(total: Sum, taken: frozenset[Expr]) -> Sum:
