@@ -119,7 +119,7 @@ class _Search:
         used = []
         for fold in definitions(self.graph) if len(parts) > 1 else ():
             before, parts = parts, put_back(parts, fold, self.free)
-            if parts != before:
+            if parts is not before:
                 used.append(_as_identity(fold))
         return parts, tuple(used)
 
@@ -140,7 +140,7 @@ class _Search:
         """`parts` with everything put back that makes the result shorter, and a line for each such step."""
         parts = self._with_known_sums(parts, lines)
         options, before = folds(self.graph), None
-        while parts != before:
+        while parts is not before:
             before = parts
             for fold in options:
                 parts = self._with(fold, parts, lines)
@@ -149,7 +149,7 @@ class _Search:
     def _with(self, fold: Fold, parts: list[Term], lines: list[Line]) -> list[Term]:
         """`parts` with a fold put back, if that is shorter and divides by nothing new."""
         changed = put_back(parts, fold, self.free)
-        if changed == parts or not fold.adds_no_denominator(denominators(parts), denominators(changed)):
+        if changed is parts or not fold.adds_no_denominator(denominators(parts), denominators(changed)):
             return parts
         tail: list[Line] = []
         simpler = self._with_known_sums(changed, tail)

@@ -109,18 +109,22 @@ def denominators(parts: list[Term]) -> frozenset[Expr]:
 
 
 def put_back(parts: list[Term], fold: Fold, taken: frozenset[Expr]) -> list[Term]:
-    """Every occurrence of the fold's head replaced by what it equals, inside sums too."""
-    return gathered(
-        whole
-        for part in parts
-        for whole in product(
-            [[Term(part.coefficient, {})], *(_in_base(*factor, fold, taken) for factor in part.factors.items())]
-        )
-    )
+    """Every occurrence of the fold's head replaced by what it equals, inside sums too; `parts` itself if none is."""
+    result, found = [], False
+    for part in parts:
+        new = {base: _in_base(base, power, fold, taken) for base, power in part.factors.items()}
+        changed = [value for value in new.values() if value is not None]
+        if changed:
+            kept = Term(part.coefficient, {base: power for base, power in part.factors.items() if new[base] is None})
+            result += product([[kept], *changed])
+            found = True
+        else:
+            result.append(part)
+    return gathered(result) if found else parts
 
 
-def _in_base(base: Expr, exponent: Rational, fold: Fold, taken: frozenset[Expr]) -> list[Term]:
-    """base^exponent with the fold put back, where that takes whole powers only."""
+def _in_base(base: Expr, exponent: Rational, fold: Fold, taken: frozenset[Expr]) -> list[Term] | None:
+    """base^exponent with the fold put back, where that takes whole powers only; None if there is nothing to replace."""
     renaming = match(fold.head, base)
     times = exponent / fold.power
     if renaming is not None and isinstance(times, Integer) and (times > 0 or len(fold.value) == 1):
@@ -129,10 +133,10 @@ def _in_base(base: Expr, exponent: Rational, fold: Fold, taken: frozenset[Expr])
     if isinstance(base, Sum) and exponent == 1:
         body = terms(base.function, lambda _: True, taken)
         inner = put_back(body, fold, taken | set(base.variables))
-        if inner != body:
+        if inner is not body:
             sums = (terms(Sum(one.to_expr(), *base.limits), lambda _: True, taken) for one in inner)
             return gathered(term for one in sums for term in one)
-    return [Term(S.One, {base: exponent})]
+    return None
 
 
 def _renamed(term: Term, renaming: dict[Expr, Expr], taken: frozenset[Expr]) -> Term:

@@ -64,7 +64,8 @@ def product(parts: list[list[Term]]) -> list[Term]:
     """The product of sums of terms, multiplied out."""
     result = [Term(S.One, {})]
     for part in parts:
-        result = gathered(one.times(other) for one in result for other in part)
+        result = [one.times(other) for one in result for other in part]
+        result = gathered(result) if len(part) > 1 else result
     return result
 
 
