@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, Mul, Rational, S, Sum, Tuple
+from sympy import Add, Expr, Indexed, Mul, S, Sum, Tuple
 
 from derive.indices import relabel
 from derive.terms import Term, divided, is_size, shared_factor, terms, to_expr
@@ -85,52 +85,38 @@ def _in_several(parts: list[Term]) -> list[Expr]:
 # --- sums --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _OneSum:
-    """A term that has one sum: what is in front of it, the number and sizes, the sum."""
-
-    part: Term
-    front: Term
-    number: Term
-    total: Sum
-
-
 def sums_joined(parts: list[Term], taken: frozenset[Expr], *, flat: bool) -> list[Term]:
-    """`parts` with sums over the same indices and with the same factor in front made one sum: Σa + Σb = Σ(a + b).
+    """`parts` with sums over the same indices made one, with what stands before them: Σa + bΣc = Σ(a + bc).
 
     With `flat`, a sum inside a sum counts as one over all of their indices.
     """
-    alike: dict[frozenset[tuple[Expr, Rational]], list[_OneSum]] = {}
+    alike: dict[tuple[Tuple, ...], list[tuple[Term, Expr]]] = {}
     result = []
     for part in parts:
-        one = _one_sum(part)
-        if one is None:
-            result.append(part)
+        sums = [base for base, power in part.factors.items() if isinstance(base, Sum) and power == 1]
+        if len(sums) == 1:
+            total = _flat(sums[0], taken) if flat else sums[0]
+            rest = divided(part, Term(S.One, {sums[0]: S.One}))
+            alike.setdefault(total.limits, []).append((part, Mul(rest.to_expr(), total.function)))
         else:
-            alike.setdefault(frozenset(one.front.factors.items()), []).append(one)
-    return [*result, *(term for group in alike.values() for term in _joined(group, taken, flat=flat))]
+            result.append(part)
+    return [*result, *(term for limits, group in alike.items() for term in _joined(limits, group, taken))]
 
 
-def _one_sum(part: Term) -> _OneSum | None:
-    sums = {base: power for base, power in part.factors.items() if isinstance(base, Sum)}
-    if list(sums.values()) != [S.One]:
-        return None
-    sizes = {base: power for base, power in part.factors.items() if is_size(base)}
-    front = {base: power for base, power in part.factors.items() if base not in sums and base not in sizes}
-    return _OneSum(part, Term(S.One, front), Term(part.coefficient, sizes), *sums)
+def _joined(limits: tuple[Tuple, ...], group: list[tuple[Term, Expr]], taken: frozenset[Expr]) -> list[Term]:
+    alone = [part for part, body in group if not _is_one_pass(body)]
+    bodies = [body for _, body in group if _is_one_pass(body)]
+    inside = [term for body in bodies for term in terms(body, lambda _: True, taken)]
+    if len(bodies) < 2 or not _is_one_pass(to_expr(inside)):
+        return [part for part, _ in group]
+    return [*alone, *terms(Sum(factors_out(inside), *limits), lambda _: True, taken)]
 
 
-def _joined(group: list[_OneSum], taken: frozenset[Expr], *, flat: bool) -> list[Term]:
-    """Terms with the same in front, those with sums over the same indices as one term."""
-    if len(group) == 1:
-        return [group[0].part]
-    bodies: dict[tuple[Tuple, ...], list[Term]] = {}
-    for one in group:
-        total = _flat(one.total, taken) if flat else one.total
-        body = terms(Mul(one.number.to_expr(), total.function), lambda _: True, taken)
-        bodies.setdefault(total.limits, []).extend(body)
-    sums = (Sum(factors_out(body), *limits) for limits, body in bodies.items())
-    return [group[0].front.times(one) for total in sums for one in terms(total, lambda _: True, taken)]
+def _is_one_pass(body: Expr) -> bool:
+    """Whether one tensor has all the indices: Σ_j g_j (1 + x̂_i x̂_j) is short, but takes m² operations for all i."""
+    tensors = [set(q.indices) for q in body.atoms(Indexed)]
+    letters = set().union(*tensors) & body.free_symbols
+    return any(letters <= indices for indices in tensors)
 
 
 def _flat(total: Sum, taken: frozenset[Expr]) -> Sum:

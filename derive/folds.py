@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Rational, S, Sum, preorder_traversal
+from sympy import Add, Expr, Indexed, Integer, Pow, Rational, S, Sum, preorder_traversal
 
 from derive.graph import Graph, Node
 from derive.indices import name_of, relabel, rename_bound
@@ -54,18 +54,16 @@ def folds(graph: Graph) -> list[Fold]:
 def _for_factors(node: Node) -> Iterator[Fold]:
     """target = head^power · rest solved for the head, which has to have all the indices of the target.
 
-    A plain Σ is left out: which intermediate it is, is asked of the kernel.
+    A plain c Σ is left out: which intermediate it is, is asked of the kernel.
     """
-    factors = Mul.make_args(node.value)
     target = Term(S.One, {node.target: S.One})
-    for factor in factors:
-        head, power = _base_and_power(factor)
-        known = not head.free_symbols or is_size(head) or (isinstance(head, Sum) and power == 1)
-        if known or not isinstance(power, Rational) or not set(node.indices) <= head.free_symbols:
-            continue
-        (rest,) = product([[_as_term(other)] for other in factors if other is not factor])
-        needed = frozenset(base for base in (head, *rest.factors) if not is_size(base))
-        yield Fold(head, power, (divided(target, rest),), frozenset({node.target}), needed)
+    for whole in terms(node.value, lambda _: True, frozenset(node.indices)):
+        needed = frozenset(base for base in whole.factors if not is_size(base))
+        for head, power in whole.factors.items():
+            plain = isinstance(head, Sum) and power == 1 and needed == {head}
+            if head in needed and not plain and head.free_symbols and set(node.indices) <= head.free_symbols:
+                rest = divided(whole, Term(S.One, {head: power}))
+                yield Fold(head, power, (divided(target, rest),), frozenset({node.target}), needed)
 
 
 def _for_terms(fold: Fold) -> Iterator[Fold]:
@@ -90,14 +88,6 @@ def definitions(graph: Graph) -> list[Fold]:
         Fold(node.target, S.One, tuple(terms(node.value, whole.__contains__, frozenset(node.indices))))
         for node in reversed(graph.intermediates)
     ]
-
-
-def _base_and_power(factor: Expr) -> tuple[Expr, Expr]:
-    return (factor.base, factor.exp) if isinstance(factor, Pow) else (factor, S.One)
-
-
-def _as_term(factor: Expr) -> Term:
-    return Term(factor, {}) if isinstance(factor, Rational) else Term(S.One, dict([_base_and_power(factor)]))
 
 
 def denominators(parts: list[Term]) -> frozenset[Expr]:
