@@ -19,7 +19,7 @@ from derive.factoring import common_factor_out, factors_out, operations, sums_jo
 from derive.folds import Fold, brackets, definitions, denominators, folds, match, put_back
 from derive.graph import Graph, Node
 from derive.indices import name_of
-from derive.terms import Term, divided, gathered, is_size, multiplied_out, terms, to_expr
+from derive.terms import Term, divided, gathered, is_count, multiplied_out, terms, to_expr
 
 __all__ = ["Identity", "Line", "compact", "known_sums_put_in", "operations"]
 
@@ -247,7 +247,7 @@ def _places(node: Node, free: dict[Expr, Expr]) -> Iterator[dict[Expr, Expr]]:
 def _sums_in(node: Node, count: Expr) -> Term:
     """How many times the intermediate a sum would be: 1/c if it is written as c Σ for a count c, else one a term."""
     parts = terms(node.value, lambda _: True)
-    powers = [(base, power) for part in parts for base, power in part.factors.items() if not is_size(base)]
+    powers = [(base, power) for part in parts for base, power in part.factors.items() if not is_count(base)]
     if len(parts) == len(powers) == 1 and isinstance(powers[0][0], Sum) and powers[0][1] == 1:
         return divided(Term(S.One, dict(powers)), parts[0])
     (times,) = terms(count, lambda _: True)

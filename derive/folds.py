@@ -14,7 +14,7 @@ from sympy import Add, Expr, Indexed, Integer, Pow, Rational, S, Sum, preorder_t
 
 from derive.graph import Graph, Node
 from derive.indices import name_of, relabel, rename_bound
-from derive.terms import Term, divided, gathered, is_size, product, terms
+from derive.terms import Term, divided, gathered, is_count, is_size, product, terms
 
 __all__ = ["Fold", "brackets", "definitions", "denominators", "folds", "match", "put_back"]
 
@@ -60,7 +60,7 @@ def _for_factors(node: Node) -> Iterator[Fold]:
     for whole in terms(node.value, lambda _: True, frozenset(node.indices)):
         needed = frozenset(base for base in whole.factors if not is_size(base))
         for head, power in whole.factors.items():
-            plain = isinstance(head, Sum) and power == 1 and needed == {head}
+            plain = isinstance(head, Sum) and power == 1 and all(map(is_count, needed - {head}))
             if head in needed and not plain and head.free_symbols and set(node.indices) <= head.free_symbols:
                 rest = divided(whole, Term(S.One, {head: power}))
                 yield Fold(head, power, (divided(target, rest),), frozenset({node.target}), needed)

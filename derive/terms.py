@@ -16,7 +16,7 @@ from sympy.core.numbers import igcd, ilcm
 
 from derive.indices import relabel
 
-__all__ = ["Term", "gathered", "is_size", "multiplied_out", "product", "shared_factor", "terms", "to_expr"]
+__all__ = ["Term", "gathered", "is_count", "is_size", "multiplied_out", "product", "shared_factor", "terms", "to_expr"]
 
 Factors = Mapping[Expr, Rational]
 LARGEST_POWER = 8
@@ -167,3 +167,8 @@ def to_expr(parts: Iterable[Term]) -> Expr:
 
 def is_size(expr: Expr) -> bool:
     return isinstance(expr, Symbol) and bool(expr.is_integer)
+
+
+def is_count(expr: Expr) -> bool:
+    """Whether it is made of sizes alone, such as m − 1, which unlike a size can be 0."""
+    return is_size(expr) or (bool(expr.free_symbols) and all(map(is_size, expr.free_symbols)))

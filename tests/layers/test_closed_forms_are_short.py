@@ -75,6 +75,12 @@ def test_the_second_derivatives_of_batch_norm(derived):
     assert forms == BATCH_NORM_2
 
 
+def test_intermediates_that_stand_in_the_way_are_written_out(derived):
+    (*_, form) = derived("order 2: batch norm, staged").closed_forms
+    assert not {"dσ²", "dμ"} & {symbol.name for symbol in form.found.free_symbols}
+    assert "definitions put in" in {line.rule for line in derived("order 2: batch norm, staged")._lines[form.target]}
+
+
 def test_the_form_does_not_depend_on_the_run():
     code = "from family import ORDER_2; from derive.derivation import Derivation; "
     code += "print(*Derivation(ORDER_2['batch norm']).closed_forms, sep='\\n')"
