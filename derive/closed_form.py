@@ -168,7 +168,8 @@ class _Search:
     def endings(self, parts: list[Term]) -> Iterator[list[Line]]:
         """The ways to write `parts` short: factored as they are, or with sums over the same indices joined."""
         yield _factored(parts)
-        for flat in (False, True):
+        nested = any(isinstance(base, Sum) and base.function.has(Sum) for part in parts for base in part.factors)
+        for flat in (False, True) if nested else (False,):
             joined = sums_joined(parts, self.free, flat=flat)
             if len(joined) < len(parts):
                 yield [Line(to_expr(joined), "sums joined"), *_factored(joined)]

@@ -47,23 +47,26 @@ def brackets(graph: Graph) -> list[Expr]:
 
 def folds(graph: Graph) -> list[Fold]:
     """Every line of the forward pass solved for what it is built on: whole powers first, then terms of brackets."""
-    solved = [fold for node in graph.intermediates for fold in _for_factors(node)]
+    solved = [fold for node in graph.intermediates for fold in _solved(node)]
     return [*solved, *(one for fold in solved for one in _for_terms(fold))]
 
 
-def _for_factors(node: Node) -> Iterator[Fold]:
+@lru_cache(maxsize=256)
+def _solved(node: Node) -> tuple[Fold, ...]:
     """target = head^power · rest solved for the head, which has to have all the indices of the target.
 
     A plain c Σ is left out: which intermediate it is, is asked of the kernel.
     """
     target = Term(S.One, {node.target: S.One})
+    found = []
     for whole in terms(node.value, lambda _: True, frozenset(node.indices)):
         needed = frozenset(base for base in whole.factors if not is_size(base))
         for head, power in whole.factors.items():
             plain = isinstance(head, Sum) and power == 1 and all(map(is_count, needed - {head}))
             if head in needed and not plain and head.free_symbols and set(node.indices) <= head.free_symbols:
                 rest = divided(whole, Term(S.One, {head: power}))
-                yield Fold(head, power, (divided(target, rest),), frozenset({node.target}), needed)
+                found.append(Fold(head, power, (divided(target, rest),), frozenset({node.target}), needed))
+    return tuple(found)
 
 
 def _for_terms(fold: Fold) -> Iterator[Fold]:
