@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Integer, Mul, Number, Pow, Rational, S, Sum, Symbol
+from sympy import Add, Expr, Integer, Mul, Pow, Rational, S, Sum, Symbol, ceiling
 from sympy.core.numbers import igcd, ilcm
 
 from derive.indices import relabel
 
-__all__ = ["Term", "gathered", "shared_factor", "terms", "to_expr"]
+__all__ = ["Term", "gathered", "is_count", "is_size", "multiplied_out", "product", "shared_factor", "terms", "to_expr"]
 
 Factors = Mapping[Expr, Rational]
+LARGEST_POWER = 8
 Keep = Callable[[Expr], bool]
 
 
@@ -36,18 +37,22 @@ class Term:
         kept = {base: exponent for base, exponent in exponents.items() if exponent != 0}
         return Term(self.coefficient * other.coefficient, kept)
 
+    def power(self, exponent: Rational) -> Term:
+        """Its power; a number in front takes an integer."""
+        return Term(self.coefficient**exponent, {base: e * exponent for base, e in self.factors.items()})
+
     def to_expr(self) -> Expr:
         return Mul(self.coefficient, *(Pow(base, exponent) for base, exponent in self.factors.items()))
 
 
 def terms(expr: Expr, keep: Keep, taken: frozenset[Expr] = frozenset()) -> list[Term]:
     """`expr` as terms; brackets for which `keep` holds stay whole. `taken` are the free index letters around it."""
-    if isinstance(expr, Number):
+    if isinstance(expr, Rational):
         return [Term(expr, {})] if expr != 0 else []
     if isinstance(expr, Add) and not keep(expr):
         return gathered(term for arg in expr.args for term in terms(arg, keep, taken))
     if isinstance(expr, Mul):
-        return _product([terms(arg, keep, taken) for arg in expr.args])
+        return product([terms(arg, keep, taken) for arg in expr.args])
     if isinstance(expr, Pow):
         return _power(expr, keep, taken)
     if isinstance(expr, Sum):
@@ -55,11 +60,13 @@ def terms(expr: Expr, keep: Keep, taken: frozenset[Expr] = frozenset()) -> list[
     return [Term(S.One, {expr: S.One})]
 
 
-def _product(parts: list[list[Term]]) -> list[Term]:
+def product(parts: list[list[Term]]) -> list[Term]:
+    """The product of sums of terms, multiplied out."""
     result = [Term(S.One, {})]
     for part in parts:
         result = [one.times(other) for one in result for other in part]
-    return gathered(result)
+        result = gathered(result) if len(part) > 1 else result
+    return result
 
 
 def _power(expr: Pow, keep: Keep, taken: frozenset[Expr]) -> list[Term]:
@@ -68,10 +75,9 @@ def _power(expr: Pow, keep: Keep, taken: frozenset[Expr]) -> list[Term]:
     inner = terms(expr.base, keep, taken)
     whole = isinstance(expr.exp, Integer)
     if whole and expr.exp > 0:
-        return _product([inner] * int(expr.exp))
+        return product([inner] * int(expr.exp))
     if whole and len(inner) == 1:
-        (term,) = inner
-        return [Term(term.coefficient**expr.exp, {base: e * expr.exp for base, e in term.factors.items()})]
+        return [inner[0].power(expr.exp)]
     return [Term(S.One, {expr.base: expr.exp})]
 
 
@@ -96,13 +102,38 @@ def _summed(term: Term, bound: Symbol, ends: tuple[Expr, Expr], taken: frozenset
     return outside.times(Term(S.One, {relabel(Sum(body, (bound, *ends)), taken): S.One}))
 
 
+def multiplied_out(parts: list[Term], taken: frozenset[Expr]) -> list[Term]:
+    """`parts` with no bracket kept that can be multiplied out; `parts` itself if there is none.
+
+    That includes half of one where another term divides by the other half: √(σ²+ε) beside 1/√(σ²+ε).
+    """
+    powers = [power for part in parts for base, power in part.factors.items() if power > 0 and base.has(Add)]
+    if not powers or max(powers) > LARGEST_POWER:
+        return parts
+    whole = terms(to_expr(parts), lambda _: False, taken)
+    lowest = {base: S.Zero for part in whole for base in part.factors if isinstance(base, Add)}
+    for part in whole:
+        lowest |= {base: min(lowest[base], power) for base, power in part.factors.items() if base in lowest}
+    result = [term for part in whole for term in _halves_apart(part, lowest, taken)]
+    return parts if to_expr(result) == to_expr(parts) else gathered(result)
+
+
+def _halves_apart(part: Term, lowest: Factors, taken: frozenset[Expr]) -> list[Term]:
+    for base, power in part.factors.items():
+        if base in lowest and power > 0 and lowest[base] <= power - ceiling(power):
+            rest = part.times(Term(S.One, {base: -ceiling(power)}))
+            return product([[rest], terms(base ** ceiling(power), lambda _: False, taken)])
+    return [part]
+
+
 def gathered(parts: Iterable[Term]) -> list[Term]:
     """Equal terms added up, in the order they first come."""
-    found: dict[frozenset[tuple[Expr, Rational]], Rational] = {}
+    found: dict[frozenset[tuple[Expr, Rational]], Term] = {}
     for term in parts:
         key = frozenset(term.factors.items())
-        found[key] = found.get(key, S.Zero) + term.coefficient
-    return [Term(coefficient, dict(key)) for key, coefficient in found.items() if coefficient != 0]
+        before = found.get(key)
+        found[key] = term if before is None else Term(before.coefficient + term.coefficient, before.factors)
+    return [term for term in found.values() if term.coefficient != 0]
 
 
 def shared_factor(parts: list[Term], *, clear: bool = True) -> Term:
@@ -132,3 +163,12 @@ def divided(term: Term, by: Term) -> Term:
 
 def to_expr(parts: Iterable[Term]) -> Expr:
     return Add(*(term.to_expr() for term in parts))
+
+
+def is_size(expr: Expr) -> bool:
+    return isinstance(expr, Symbol) and bool(expr.is_integer)
+
+
+def is_count(expr: Expr) -> bool:
+    """Whether it is made of sizes alone, such as m − 1, which unlike a size can be 0."""
+    return is_size(expr) or (bool(expr.free_symbols) and all(map(is_size, expr.free_symbols)))
