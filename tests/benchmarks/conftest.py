@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
+from sympy import Symbol, sqrt, srepr, symbols
+
+LIMIT = 120.0
+"""Seconds `simplify` may take; longer, and the limit stands for its time."""
+
+# A new process: no cache is warm, and it can be stopped. The clock runs for `simplify` alone.
+SIMPLIFY = """
+import gc, sys, time
+from sympy import *
+gc.disable()
+difference = eval(sys.stdin.read())
+print("ready", flush=True)
+start = time.process_time()
+result = simplify(difference)
+print(time.process_time() - start, result, flush=True)
+"""
+
 
 ROWS = pytest.StashKey[list[str]]()
 
@@ -63,6 +84,47 @@ def stopwatch(request):
 def processor(request):
     """A stopwatch for processor time, for work in one thread on a machine that does other things too."""
     return Stopwatch(request.config.stash.setdefault(ROWS, []), processor_seconds)
+
+
+def plain(m):
+    """∂L/∂x_1 minus its closed form, in x_1, …, x_m, as one writes it in SymPy without this project."""
+    x, g = (symbols(f"{name}_1:{m + 1}") for name in "xg")
+    gamma, beta, epsilon = Symbol("gamma"), Symbol("beta"), Symbol("epsilon", positive=True)
+    mu = sum(x) / m
+    root = sqrt(sum((one - mu) ** 2 for one in x) / m + epsilon)
+    hat = [(one - mu) / root for one in x]
+    loss = sum(weight * (gamma * one + beta) for weight, one in zip(g, hat, strict=True))
+    claim = gamma / (m * root) * (m * g[0] - sum(g) - hat[0] * sum(a * b for a, b in zip(g, hat, strict=True)))
+    return loss.diff(x[0]) - claim
+
+
+def simplified(difference):
+    """Seconds that `simplify` takes, and what it makes of the difference (None past the limit)."""
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", SIMPLIFY],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=environment,
+    ) as run:
+        run.stdin.write(srepr(difference))
+        run.stdin.close()
+        assert run.stdout.readline() == "ready\n"
+        try:
+            run.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            run.kill()
+            return LIMIT, None
+        taken, result = run.stdout.read().split(maxsplit=1)
+        return float(taken), result.strip()
+
+
+@pytest.fixture
+def simplify():
+    """The peer: SymPy's `simplify` in a process of its own, and the difference that it is given."""
+    return SimpleNamespace(plain=plain, seconds=simplified)
 
 
 def pytest_terminal_summary(terminalreporter, config):

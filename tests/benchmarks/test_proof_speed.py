@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sympy import Symbol, sqrt, srepr, symbols
+from sympy import Symbol
 from sympy.core.cache import clear_cache
 
 import derive
@@ -26,21 +26,6 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(derive.__file__).parent.parent
 ROUNDS = 60
-LIMIT = 120.0
-"""Seconds `simplify` may take; longer, and the limit stands for its time."""
-
-# A new process: no cache is warm, and it can be stopped. The clock runs for `simplify` alone.
-SIMPLIFY = """
-import gc, sys, time
-from sympy import *
-gc.disable()
-difference = eval(sys.stdin.read())
-print("ready", flush=True)
-start = time.process_time()
-result = simplify(difference)
-print(time.process_time() - start, result, flush=True)
-"""
-
 # The third route by itself, in a process as new as that of `simplify`.
 ALL_ELEMENTS = """
 import gc, time
@@ -68,18 +53,6 @@ def spelled_out(m):
     return spell_out(layer, dict.fromkeys(layer.sizes, m))
 
 
-def plain(m):
-    """∂L/∂x_1 minus its closed form, in x_1, …, x_m, as one writes it in SymPy without this project."""
-    x, g = (symbols(f"{name}_1:{m + 1}") for name in "xg")
-    gamma, beta, epsilon = Symbol("gamma"), Symbol("beta"), Symbol("epsilon", positive=True)
-    mu = sum(x) / m
-    root = sqrt(sum((one - mu) ** 2 for one in x) / m + epsilon)
-    hat = [(one - mu) / root for one in x]
-    loss = sum(weight * (gamma * one + beta) for weight, one in zip(g, hat, strict=True))
-    claim = gamma / (m * root) * (m * g[0] - sum(g) - hat[0] * sum(a * b for a, b in zip(g, hat, strict=True)))
-    return loss.diff(x[0]) - claim
-
-
 def compact(m):
     """The same difference as `derive.explicit` writes it, which is far fewer nodes."""
     out = spelled_out(m)
@@ -92,29 +65,6 @@ def compact(m):
         if name.name.startswith("Σ")
     }
     return (element.derivative - element.claim).xreplace(sums)
-
-
-def simplified(difference):
-    """Seconds that `simplify` takes, and what it makes of the difference (None past the limit)."""
-    environment = {**os.environ, "PYTHONUTF8": "1"}
-    with subprocess.Popen(
-        [sys.executable, "-c", SIMPLIFY],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=environment,
-    ) as run:
-        run.stdin.write(srepr(difference))
-        run.stdin.close()
-        assert run.stdout.readline() == "ready\n"
-        try:
-            run.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            run.kill()
-            return LIMIT, None
-        taken, result = run.stdout.read().split(maxsplit=1)
-        return float(taken), result.strip()
 
 
 def prove_every_m():
@@ -134,11 +84,11 @@ def prove_all_elements(m):
     return [kernel.decide(one.derivative, one.claim) for one in out.elements]
 
 
-def test_a_proof_for_every_m_is_a_hundred_times_faster_than_simplify_at_m_8(processor):
+def test_a_proof_for_every_m_is_a_hundred_times_faster_than_simplify_at_m_8(processor, simplify):
     assert isinstance(prove_every_m(), Proved)
     ours = min(processor.interleaved({"proof": prove_every_m}, ROUNDS)["proof"])
-    theirs, result = simplified(plain(8))
-    shorter, _ = simplified(compact(8))
+    theirs, result = simplify.seconds(simplify.plain(8))
+    shorter, _ = simplify.seconds(compact(8))
     times = {"proof": ours, "simplify at m = 8": theirs, "simplify of the compact spelling": shorter}
     processor.row("dx, every m", times, ratio=theirs / ours, to_compact=shorter / ours, of_10_ms=ours / 10e-3)
     assert result in {"0", None}
@@ -156,14 +106,14 @@ def all_elements_at_m_16():
     return float(taken)
 
 
-def test_all_elements_at_m_16_are_fifteen_times_faster_than_simplify_of_one(processor):
+def test_all_elements_at_m_16_are_fifteen_times_faster_than_simplify_of_one(processor, simplify):
     """Measured 20 times. Most of what is left is SymPy's own `diff`."""
     ours, theirs = math.inf, math.inf
     for _ in range(3):
         ours = min(ours, all_elements_at_m_16(), all_elements_at_m_16())
-        taken, result = simplified(plain(16))
+        taken, result = simplify.seconds(simplify.plain(16))
         theirs = min(theirs, taken)
-    shorter, _ = simplified(compact(16))
+    shorter, _ = simplify.seconds(compact(16))
     times = {"all 18 elements": ours, "simplify of one": theirs, "simplify of one, compact spelling": shorter}
     processor.row("m = 16 spelled out", times, ratio=theirs / ours, to_compact=shorter / ours)
     assert result in {"0", None}
