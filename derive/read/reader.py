@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -354,7 +354,11 @@ class _Reading:
             why = laid_out.error.message if laid_out and laid_out.error else "a matrix of entries"
             return start, Notation(self.source.place(start), latex, why)
         if failed is not None and failed.error is not None:
-            return start, self.unreadable(failed.error, latex)
+            found = self.unreadable(failed.error, latex)
+            if place == 0 and isinstance(left.tree, Name):
+                letters = frozenset(token.text for token in right.tokens if token.kind in {"letter", "word"})
+                found = replace(found, defines=left.tree, letters=letters)
+            return start, found
         if relation.text in ORDERS:
             return start, Notation(self.source.place(start), latex, f"{relation.text} states no equality")
         if _is_index(left.tree, self.indices) and not getattr(right.tree, "parts", ()):
