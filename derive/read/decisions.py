@@ -6,7 +6,8 @@ Indices. A subscript letter is an index if
   3. it is lower case, stands alone as a subscript on two or more letters, and one of those letters, or a third one that
      has it next to an index (x_{nc}), has an index by 1 or 2 as well, or
   4. it is lower case and stands next to the index of a Σ that has nothing else to sum over (the g of Σ_c x_{gc}), and
-     in another subscript too (μ_g).
+     in another subscript too (μ_g), or
+  5. it is lower case and in a left side's subscript of which the right side has a part: the b of z_{bc} = x_{bc} − μ_c.
   A size (the upper limit of a Σ) and a number are indices on a letter that has an index elsewhere: x_m, x_1.
 Everything else is a label, part of the name: μ_B, x_{norm}, σ_b. A run of lower case letters that are not all indices
 is one label. A label in capitals or Greek may be followed by indices: μ_{Bj}. A run that holds the index of a Σ around
@@ -76,6 +77,7 @@ class Evidence:
     elements: set[Key] = field(default_factory=set)  # letters whose elements are listed: x_1 + … + x_m
     subscripts: dict[Key, set[Run]] = field(default_factory=lambda: defaultdict(set))
     carriers: set[frozenset[Run]] = field(default_factory=set)  # for each index of a Σ, the runs behind it that hold it
+    widened: set[Run] = field(default_factory=set)  # runs of a left side of which a name on the right has a part
     left: set[Key] = field(default_factory=set)
     squared_left: set[Key] = field(default_factory=set)
     first_left: dict[tuple[Key, str], int] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Evidence:
 
 def decide(evidence: Evidence) -> Decisions:
     """The rules of this module, applied."""
-    indices = _carried(evidence, _USUAL | evidence.bound | _shared(evidence))
+    indices = _carried(evidence, _USUAL | evidence.bound | _shared(evidence) | _widened(evidence))
     first = evidence.first_left
     squared = set(evidence.squared_bottom)
     squared |= {key for key in evidence.squared_left if first[key, "²"] < first.get((key, ""), len(first))}
@@ -134,6 +136,11 @@ def _shared(evidence: Evidence) -> set[str]:
 def _unknown(run: Run, indices: frozenset[str]) -> set[str]:
     """The lower case letters of a run that are no indices: where there is one, the run is one label."""
     return {unit for unit in run if unit.isascii() and unit.islower() and unit not in indices}
+
+
+def _widened(evidence: Evidence) -> set[str]:
+    """Letters that rule 5 makes indices."""
+    return {unit for run in evidence.widened for unit in _unknown(run, frozenset()) if len(unit) == 1}
 
 
 def _shared_letters(evidence: Evidence) -> frozenset[str]:

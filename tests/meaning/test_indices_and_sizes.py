@@ -127,6 +127,16 @@ def test_an_index_that_no_sum_binds_is_an_index(short):
     short.holds(GROUPS + r"\sum_{c=1}^C z_{gc} = 0¶\sum_{c=1}^C z_{gc}^2 = 0¶⟨L|x_{gc}⟩ = 0", "ddprr")
 
 
+def test_a_document_without_a_sum_has_indices_too(short):
+    lines = r"""
+    z_{bc} = x_{bc} - r_c
+    y_{bc} = \gamma_c z_{bc}
+    ⟨L|x_{bc}⟩ = \gamma_c ⟨L|y_{bc}⟩
+    ⟨L|\gamma_c⟩ = ⟨L|y_{bc}⟩ z_{bc}
+    """
+    short.holds(lines, "ddpr")
+
+
 def test_what_may_be_a_label_or_an_index_proves_nothing(short):
     short.holds(r"z_{gc} = x_{gc} - \frac1C \sum_{c=1}^C x_{gc}¶\sum_{c=1}^C z_{gc}^2 = 0", "!!")
 

@@ -224,6 +224,9 @@ BESIDE_A_BOUND_INDEX = [
         {"g", "c"},
     ),
     (r"$\mu_{ng} = \sum_c x_{ngc}$ and $y = \sum_n x_{ngc}$", ["μ_ng = Σ_c x_ngc", "y = Σ_n x_ngc"], {"n", "g", "c"}),
+    # what is defined has all the indices of what it is made of
+    (r"$z_{bc} = x_{bc} - \mu_c$ and $y = z_{bc}$", ["z_bc = x_bc − μ_c", "y = z_bc"], {"b", "c"}),
+    (r"$z_n = (x_n - \mu_{run}) / \sigma_{run}$ and $y = \mu_{run}$", None, set()),
     # the Σ has x_b to sum over, and nothing else in "batch" stands elsewhere: a label
     (r"$y = \sum_b (x_b - \mu_{batch})^2$ and $\mu_{batch} = \sum_b x_b$", None, {"b"}),
     (r"$y = \sum_n x_n / \mu_{\mathrm{gn}}$ and $z = \mu_g$", ["y = Σ_n x_n/μ_gn", "z = μ_g"], {"n"}),
