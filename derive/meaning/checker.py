@@ -9,14 +9,14 @@ from functools import cached_property
 from derive.kernel import Proved
 from derive.meaning.doubt import is_given
 from derive.meaning.elaborate import TYPICAL_SIZES, Vocabulary
-from derive.meaning.forward import Definition, Forward, Statement, Story, tell
+from derive.meaning.forward import Definition, Forward, Statement, Story, Unread, tell
 from derive.meaning.judge import Judgement, judge
 from derive.meaning.names import letters, plain, reads, whole_number
 from derive.meaning.problem import Problem
 from derive.meaning.sizes import Sizes, infer
 from derive.meaning.supply import in_the_letters_of
 from derive.notation.syntax import Addition, Derivative, Fraction, Name, Node, Partial, Power, Root, Summation, walk
-from derive.read.document import Document, Equation
+from derive.read.document import Document, Equation, Unreadable
 
 __all__ = ["Checker", "Outcome"]
 
@@ -79,7 +79,16 @@ class Checker:
 
     @cached_property
     def story(self) -> Story:
-        """The document taken apart. A second definition that is equal to the first starts no new forward pass."""
+        """The document taken apart, and what of its forward pass could not be read."""
+        told = self._told()
+        known = {one.name for one in told.defining.values()}
+        lost = (one for one in self.document.items if isinstance(one, Unreadable))
+        named = (Unread(plain(one.defines), one.letters, one.place.line) for one in lost if one.defines is not None)
+        told.unread = tuple(one for one in named if one.name not in known)
+        return told
+
+    def _told(self) -> Story:
+        """The readable document taken apart. A second definition equal to the first starts no new forward pass."""
         told = tell(self.statements)
         if not told.restarts:
             return told

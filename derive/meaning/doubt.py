@@ -2,7 +2,7 @@
 
 A document may say under which condition a line is meant where no equation shows it: in a value it gives to a name, in a
 property of its inputs, in two lines for the two cases i = j and i ≠ j. A claim that would be true under one of them is
-not refuted; nothing here proves anything.
+not refuted; nothing here proves anything. Where a definition could not be read, what may rest on it is left open.
 """
 
 from __future__ import annotations
@@ -21,13 +21,31 @@ from derive.meaning.problem import Meaning, Problem, name_of
 from derive.notation import text
 from derive.notation.syntax import Indicator, Partial, walk
 
-__all__ = ["doubt", "is_given"]
+__all__ = ["doubt", "is_given", "lost_definition"]
 
 
 def doubt(statement: Statement, problem: Problem, meanings: tuple[Meaning, ...]) -> str | None:
     """Why a claim that is refuted under `meanings` may still be what its author means; None without a reason."""
     reasons = (_special_values(problem, meanings), _cases(statement, problem, meanings), _givens(problem, meanings))
     return next(filter(None, reasons), None)
+
+
+def lost_definition(statement: Statement, problem: Problem, meaning: Meaning, *, refuted: bool) -> str | None:
+    """Which definition that could not be read a verdict may rest on; None without one.
+
+    A gradient may have a path through it that is not seen. A claim that reads its name may be wrong only because the
+    name has no value; what is true of every value stays true.
+    """
+    nodes = [node for side in (statement.left, statement.right) for node in walk(side) if isinstance(node, Partial)]
+    bottoms = {plain(node.bottom): node.bottom for node in nodes if problem.is_loss(plain(node.top))}
+    made_of = {
+        one.target.base for name, one in problem.definitions.items() if problem.forward.reached([name]) & set(bottoms)
+    } | {bottom.base for bottom in bottoms.values()}
+    read = problem.forward.reached(name_of(one) for one in quantities(meaning.left, meaning.right)) if refuted else ()
+    for one in problem.story.unread:
+        if one.name in read or made_of & one.letters:
+            return f"it may rest on the definition of {one.name} in line {one.line}, which could not be read"
+    return None
 
 
 def is_given(statement: Statement, problem: Problem) -> bool:

@@ -14,7 +14,7 @@ from itertools import takewhile
 from derive.meaning.names import letters, plain, reads
 from derive.notation.syntax import Call, Fraction, Minus, Name, Node, Number, Partial, walk
 
-__all__ = ["FUNCTIONS", "Definition", "Forward", "Statement", "Story", "tell"]
+__all__ = ["FUNCTIONS", "Definition", "Forward", "Statement", "Story", "Unread", "tell"]
 
 FUNCTIONS = frozenset({"exp", "log", "ln", "mean", "e", "𝔼", "var", "variance", "‖", "norm"})
 
@@ -75,6 +75,15 @@ class Forward:
         return tuple(name for name in self.intermediates if name not in self.read)
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A definition that could not be read: the name it would define, and the letters it may be made of."""
+
+    name: str
+    letters: frozenset[str]
+    line: int
+
+
 @dataclass(slots=True)
 class Story:
     """A document taken apart: its forward passes in order, which statements define, and its losses.
@@ -82,7 +91,7 @@ class Story:
     `special` are values that are given to names which the rest of the document reads as any number (γ = 1): they hold
     where they stand, and are no part of the forward pass. `hypotheses` state a property of what nothing defines
     (Σ_k t_k = 1), or were given and define nothing. `functions` only say what a loss depends on: l = f(y). `claims`
-    are all other statements.
+    are all other statements. `unread` are definitions that the forward pass lacks.
     """
 
     passes: list[Forward]
@@ -94,6 +103,7 @@ class Story:
     claims: tuple[Statement, ...] = ()
     losses: frozenset[str] = frozenset()
     same_loss: dict[str, str] = field(default_factory=dict)
+    unread: tuple[Unread, ...] = ()
 
     def latest(self, key: int, needed: set[str]) -> Forward:
         """The latest forward pass begun by then in which every needed name leads to the output."""

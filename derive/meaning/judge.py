@@ -15,7 +15,7 @@ from sympy import Expr, Indexed, Symbol
 
 from derive.kernel import Counterexample, Proved, Refuted, Undecided, Verdict
 from derive.kernel.language import quantities
-from derive.meaning.doubt import doubt
+from derive.meaning.doubt import doubt, lost_definition
 from derive.meaning.elaborate import Meaningless, Vocabulary, typical_size
 from derive.meaning.forward import Statement
 from derive.meaning.names import names_in, plain
@@ -75,6 +75,16 @@ class _Attempt:
 
 def judge(statement: Statement, problem: Problem) -> Judgement:
     """The verdict on `statement` under a forward pass. Never raises for an equation that was read."""
+    found = _judged(statement, problem)
+    if found.problem is None or found.meaning is None or not isinstance(found.verdict, Proved | Refuted):
+        return found
+    refuted = isinstance(found.verdict, Refuted)
+    reason = lost_definition(statement, found.problem, found.meaning, refuted=refuted)
+    return replace(found, verdict=Undecided(reason)) if reason else found
+
+
+def _judged(statement: Statement, problem: Problem) -> Judgement:
+    """The verdict if all of the forward pass is known."""
     problem, told = _with_one_loss(statement, problem)
     attempts = []
     for attempt in _attempts(statement, problem):

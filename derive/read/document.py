@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from derive.notation.syntax import Node
+from derive.notation.syntax import Name, Node
 from derive.read.decisions import Decisions
 from derive.read.source import Place, Span, Spans
 
@@ -38,12 +38,17 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An equation, or a block, that could not be understood: `message` says what was expected."""
+    """An equation, or a block, that could not be understood: `message` says what was expected.
+
+    If all of its left side is a name, `defines` is that name and `letters` are those on its right side.
+    """
 
     place: Place
     latex: str
     message: str
     caret: str  # the line of text, and under it a caret
+    defines: Name | None = None
+    letters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -514,14 +514,14 @@ class Grammar(DerivativeReader):
         return False
 
     def function(self, name: str, length: int = 1) -> Node:
-        r"""\log(x), \exp x, \operatorname{Var}[x], E[x]; the name is that many tokens long."""
+        r"""\log(x), \exp x, \log \sum_k x_k, \operatorname{Var}[x], E[x]; the name is that many tokens long."""
         start = self.at
         self.at += length
         if self.sees("_", "^"):
             self.fail(f"the argument of {name} was expected, {self.found()}")
         if self.sees("(", "[", "\\{"):
             return self.remember(Call(name, self.arguments()), start)
-        if not (self.starts_name(self.look()) or self.sees("{") or self.look().text in {"\\frac", "\\sqrt"}):
+        if not (self.starts_name(self.look()) or self.sees("{", "∑") or self.look().text in {"\\frac", "\\sqrt"}):
             self.fail(f"the argument of {name} was expected, {self.found()}")
         argument = self.factor()
         if self.starts_factor(self.look()):

@@ -95,7 +95,7 @@ class NameReader(Cursor):
 
     def check_run(self, run: str) -> None:
         started = self.at > 0 and self.touches(self.at) and self.tokens[self.at - 1].kind == "letter"
-        if len(run) > 2 and not started:
+        if len(run) > 2 and not started and not self.is_count(run):
             word = run if len(run) < 20 else f"{run[:20]}…"
             self.fail(f"{word} may be a word or a product: write \\mathrm{{{word}}} or put spaces between its letters")
         if run[:1] == "d" and len(run) == 2 and not started:
@@ -104,6 +104,10 @@ class NameReader(Cursor):
             self.look(len(run)).text in {"(", "["}
         ):  # fmt: skip
             self.fail(f"{run} may be a function or a product: write \\operatorname{{{run}}}")
+
+    def is_count(self, run: str) -> bool:
+        """Whether a run is a product of sizes: NHW, where sums go up to N, H and W."""
+        return run.isupper() and (self.decisions.first_reading or self.decisions.sizes.issuperset(run))
 
     def names_differential(self) -> bool:
         r"""Whether this d belongs to what touches it, as in d\gamma or d\hat{x}."""
@@ -286,6 +290,9 @@ class NameReader(Cursor):
         self.evidence.saw(key, [unit.text for unit in units])
         place = 0 if listed and len(units) == 1 and units[0].text.isdecimal() else self.label_end(key, units)
         if place:
+            if tuple(unit.text for unit in units) in self.decisions.doubtful:
+                run = "".join(unit.text for unit in units)
+                self.fail(f"{run} may be a label or indices: write \\mathrm{{{run}}} or commas between them", start)
             if scripts.label or scripts.indices:
                 self.fail("one label, before the indices, was expected in this subscript", start)
             scripts.label = "".join(unit.text for unit in units[:place])

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from derive.notation.syntax import Indicator, Name, Node, Power
+from derive.notation.syntax import Indicator, Name, Node, Power, Summation, walk
 from derive.read.assemble import Assembler
 from derive.read.blocks import Block, GivenText, Scan, scan
 from derive.read.commands import ORDERS
@@ -276,10 +276,14 @@ class _Reading:
             if statement.relations:
                 _gather_words(_tokens(statement.sides[0]), evidence)
         for statement in self.assembler.statements:
+            left: Node | None = None
             for place, side in enumerate(statement.sides):
                 tree = _first_tree(_tokens(side), evidence)
                 if place == 0 and statement.relations and tree is not None:
                     _gather_left(tree, evidence)
+                    left = tree
+                elif place == 1 and tree is not None and isinstance(left, Name):
+                    _gather_widened(left, tree, evidence)
 
     def items(self, decisions: Decisions) -> list[Item]:
         found: list[tuple[int, Item]] = []
@@ -354,7 +358,11 @@ class _Reading:
             why = laid_out.error.message if laid_out and laid_out.error else "a matrix of entries"
             return start, Notation(self.source.place(start), latex, why)
         if failed is not None and failed.error is not None:
-            return start, self.unreadable(failed.error, latex)
+            found = self.unreadable(failed.error, latex)
+            if place == 0 and isinstance(left.tree, Name):
+                letters = frozenset(token.text for token in right.tokens if token.kind in {"letter", "word"})
+                found = replace(found, defines=left.tree, letters=letters)
+            return start, found
         if relation.text in ORDERS:
             return start, Notation(self.source.place(start), latex, f"{relation.text} states no equality")
         if _is_index(left.tree, self.indices) and not getattr(right.tree, "parts", ()):
@@ -423,6 +431,20 @@ def _gather_left(tree: Node, evidence: Evidence) -> None:
             evidence.is_left((base, accent), squared=True)
         case _:
             pass
+
+
+def _gather_widened(left: Name, right: Node, evidence: Evidence) -> None:
+    """The subscript of a left side if a name on the right has a part of it, and no index of a Σ in it."""
+    run = tuple(index.base for index in left.indices if isinstance(index, Name))
+    if len(run) < 2 or run not in evidence.subscripts.get((left.base, left.accent), ()):
+        return
+    nodes = tuple(walk(right))
+    bound = {node.index.base for node in nodes if isinstance(node, Summation) and node.index is not None}
+    parts = (
+        {index.base for index in node.indices if isinstance(index, Name)} for node in nodes if isinstance(node, Name)
+    )
+    if any(part and part < set(run) - bound for part in parts):
+        evidence.widened.add(run)
 
 
 def _gather_words(tokens: list[Token], evidence: Evidence) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 from derive.notation.syntax import Name, Node, Number, Summation, is_node, walk
 from derive.read.build import body, minus
+from derive.read.decisions import Run
 from derive.read.layout import split_relations
 from derive.read.names import NameReader
 
@@ -53,10 +54,22 @@ class SumReader(NameReader):
         whole = minus(inside) if negative else inside
         for limit in reversed(limits):
             self.evidence.bound.add(limit.index.base)
+            self.note_carriers(limit.index, inside)
             whole = Summation(limit.index, limit.low, limit.high, body(whole), limit.other_than, limit.within)
         if not limits:
             whole = Summation(None, None, None, body(whole))
         return self.remember(whole, start)
+
+    def note_carriers(self, index: Name, inside: Node) -> None:
+        """Which subscripts in a sum hold its index; one that has a part of its own stands for itself."""
+        runs: set[Run] = set()
+        for part in walk(inside):
+            if isinstance(part, Name) and index in part.indices:
+                run = tuple(each.base for each in part.indices if isinstance(each, Name))
+                whole = run in self.evidence.subscripts.get((part.base, part.accent), ())
+                runs.add(run if whole else (index.base,))
+        if runs:
+            self.evidence.carriers.add(frozenset(runs))
 
     def limits(self) -> list[_Limit]:
         lower, upper = None, None

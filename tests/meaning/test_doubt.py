@@ -60,3 +60,24 @@ def test_a_standard_deviation_is_taken_for_the_root_and_it_says_so(short):
     last = short.entries(lines)[-1]
     assert last.assumptions == ("σ is √(σ²)",)
     assert last.verdict in {"proved", "undecided"}
+
+
+LOST = {
+    "a path that is not seen": (r"p_i = 2 x_i¶y_i = x_i - \foo x_i¶⟨L|x_i⟩ = 2 ⟨L|p_i⟩", "d!u"),
+    "no such path": (r"p_i = 2 x_i¶y_i = w_i - \foo w_i¶⟨L|x_i⟩ = 2 ⟨L|p_i⟩", "d!p"),
+    "a path behind another": (r"p_i = 2 x_i¶h_i = 3 p_i¶y_i = \foo p_i¶⟨L|x_i⟩ = 6 ⟨L|h_i⟩", "dd!u"),
+    "a name without its value": (r"\mu = \foo x_i¶z_i = x_i - \mu¶\sum_{i=1}^m z_i = 0", "!du"),
+    "the loss": (r"p_i = 2 x_i¶L = \foo p_i¶⟨L|x_i⟩ = 2 ⟨L|p_i⟩", "d!u"),
+    "true for every value": (
+        r"\mu = \foo x_i¶z_i = x_i - \mu¶y_i = \gamma z_i¶⟨L|\gamma⟩ = \sum_i ⟨L|y_i⟩ z_i",
+        "!ddp",
+    ),
+    "wrong for every value": (r"\mu = \foo x_i¶z_i = x_i - \mu¶y_i = z_i + \beta¶⟨L|\beta⟩ = 2 \sum_i ⟨L|y_i⟩", "!ddr"),
+    "read elsewhere": (r"\mu = 1/m \sum_{i=1}^m x_i¶z_i = x_i - \mu¶\mu = \foo x_i¶\sum_{i=1}^m z_i = 1", "dd!r"),
+}
+
+
+@pytest.mark.parametrize(("lines", "expected"), LOST.values(), ids=LOST)
+def test_nothing_rests_on_a_definition_that_could_not_be_read(short, lines, expected):
+    last = short.holds(lines, expected)[-1]
+    assert ("could not be read" in last.reason) == (expected[-1] == "u")

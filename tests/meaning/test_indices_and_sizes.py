@@ -116,6 +116,31 @@ def test_n_for_n_minus_one(short):
     assert "N − 1" in found[-1].fix.edit
 
 
+# An index that no Σ binds is no label: with x_gc a constant of Σ_c, z would be 0.
+GROUPS = r"""
+    \mu_g = \frac1C \sum_{c=1}^C x_{gc}
+    z_{gc} = x_{gc} - \mu_g
+"""
+
+
+def test_an_index_that_no_sum_binds_is_an_index(short):
+    short.holds(GROUPS + r"\sum_{c=1}^C z_{gc} = 0¶\sum_{c=1}^C z_{gc}^2 = 0¶⟨L|x_{gc}⟩ = 0", "ddprr")
+
+
+def test_a_document_without_a_sum_has_indices_too(short):
+    lines = r"""
+    z_{bc} = x_{bc} - r_c
+    y_{bc} = \gamma_c z_{bc}
+    ⟨L|x_{bc}⟩ = \gamma_c ⟨L|y_{bc}⟩
+    ⟨L|\gamma_c⟩ = ⟨L|y_{bc}⟩ z_{bc}
+    """
+    short.holds(lines, "ddpr")
+
+
+def test_what_may_be_a_label_or_an_index_proves_nothing(short):
+    short.holds(r"z_{gc} = x_{gc} - \frac1C \sum_{c=1}^C x_{gc}¶\sum_{c=1}^C z_{gc}^2 = 0", "!!")
+
+
 # --- axes --------------------------------------------------------------------------------------------------------
 
 AXES = {

@@ -216,6 +216,43 @@ def test_indices_and_labels_are_decided_for_the_document() -> None:
     assert (first.parts == (), second.parts == (), third.parts == ()) == (True, False, True)
 
 
+BESIDE_A_BOUND_INDEX = [
+    # all that the Σ can sum over, and g stands elsewhere: two indices
+    (
+        r"$\mu_g = \sum_{c=1}^C x_{gc}$ and $y_{gc} = x_{gc} - \mu_g$",
+        ["μ_g = Σ_c x_gc", "y_gc = x_gc − μ_g"],
+        {"g", "c"},
+    ),
+    (r"$\mu_{ng} = \sum_c x_{ngc}$ and $y = \sum_n x_{ngc}$", ["μ_ng = Σ_c x_ngc", "y = Σ_n x_ngc"], {"n", "g", "c"}),
+    # what is defined has all the indices of what it is made of
+    (r"$z_{bc} = x_{bc} - \mu_c$ and $y = z_{bc}$", ["z_bc = x_bc − μ_c", "y = z_bc"], {"b", "c"}),
+    (r"$z_n = (x_n - \mu_{run}) / \sigma_{run}$ and $y = \mu_{run}$", None, set()),
+    # the Σ has x_b to sum over, and nothing else in "batch" stands elsewhere: a label
+    (r"$y = \sum_b (x_b - \mu_{batch})^2$ and $\mu_{batch} = \sum_b x_b$", None, {"b"}),
+    (r"$y = \sum_n x_n / \mu_{\mathrm{gn}}$ and $z = \mu_g$", ["y = Σ_n x_n/μ_gn", "z = μ_g"], {"n"}),
+    # it may be either
+    (r"$y_g = \sum_c w_c x_{gc}$", ["?"], {"c"}),
+    (r"$y = \sum_c x_{gc}$", ["?"], {"c"}),
+    (r"$y_{ab} = x_{ab} - \sum_{b=1}^B x_{ab}$", ["?"], {"b"}),
+]
+
+
+@pytest.mark.parametrize(("source", "items", "indices"), BESIDE_A_BOUND_INDEX)
+def test_letters_beside_the_index_of_a_sum(source: str, items: list[str] | None, indices: set[str]) -> None:
+    document = read_text(source, "md")
+    assert document.decisions.indices - frozenset("ijkl") == indices
+    if items is None:
+        assert "?" not in shown(document)
+    else:
+        assert shown(document) == items
+
+
+def test_capitals_that_are_sizes_are_multiplied() -> None:
+    means = r"$\mu = \frac{1}{NHW} \sum_{n=1}^N \sum_{h=1}^H \sum_{w=1}^W x_{nhw}$"
+    assert shown(read_text(f"{means}, $M = NHW$", "md")) == ["μ = 1/(N H W) Σ_n Σ_h Σ_w x_nhw", "M = N H W"]
+    assert shown(read_text(f"{means}, $M = NHC$ and $M = nhw$", "md"))[1:] == ["?", "?"]
+
+
 def test_words_and_deltas_are_decided_for_the_document() -> None:
     assert shown(read_text("$temp = x$, $y = 2 temp_i$", "md")) == ["temp = x", "y = 2 temp_i"]
     assert shown(read_text(r"$y = \delta_{ij}$", "md")) == ["y = δ_ij"]

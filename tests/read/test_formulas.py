@@ -75,6 +75,7 @@ READ = [
     # functions, indicators, bars
     (r"\operatorname{Var}(x) + \mathrm{Var}[x] + \mathbb{E}[x]", "Var(x) + Var(x) + E(x)"),
     (r"\exp(x) + \log x + e^{-x} + \max(0, x)", "exp(x) + log(x) + e^(−x) + max(0, x)"),
+    (r"\log \sum_k e^{x_k} - \ln \sum_{k=1}^n x_k y + z", "log(Σ_k e^(x_k)) − ln(Σ_k x_k y) + z"),
     (r"E[x^2] - E[x]^2 + Var(x - y) + mean(x)", "E(x²) − E(x)² + Var(x − y) + mean(x)"),
     (r"f(y_1, y_2) + L(y) + \text{RMS}(\mathbf{a})", "f(y₁, y₂) + L(y) + RMS(a)"),
     (r"\delta_{ij} + 1\{i=j\} + \mathbf 1_{i=j} + [i \neq j]", "δ_ij + [i = j] + [i = j] + [i ≠ j]"),
