@@ -36,7 +36,8 @@ __all__ = ["check_document", "check_file", "check_text"]
 NO_FORMULAS = "no formula was found: write them between $ and $, \\[ and \\], or in an equation environment"
 GIVEN = "stated, not derived: no proof here makes use of it"
 SECONDS_A_FILE = 9.0
-SECONDS_AN_EQUATION = 2.0
+SECONDS_AN_EQUATION, SECONDS_FOR_MORE = 2.0, 0.5
+"""Of the processor for a verdict and as much for what else is said of it; by the clock for the latter at the least."""
 
 
 def check_file(path: str, givens: Sequence[str] = (), layer: Layer | None = None) -> DocumentReport:
@@ -125,18 +126,41 @@ class _Examiner:
         if left <= 0:
             return _entry(equation, "undecided", reason="the file took too long")
         try:
-            with at_most(min(SECONDS_AN_EQUATION, left)):
-                return self._judged(self.checker.outcome(key, equation))
+            with at_most(left, SECONDS_AN_EQUATION):
+                outcome = self.checker.outcome(key, equation)
         except TooLong:
             return _entry(equation, "undecided", reason="it took too long")
-        except (
-            Unsupported,
-            ArithmeticError,
-            ValueError,
-        ) as reason:  # beyond what the kernel reads, and never a verdict
+        except (Unsupported, ArithmeticError, ValueError) as reason:  # beyond what the kernel reads: never a verdict
             return _entry(equation, "undecided", reason=f"it is beyond what can be decided: {reason}")
         except RecursionError:
             return _entry(equation, "undecided", reason="it is nested too deeply")
+        try:
+            with at_most(max(self.end - monotonic(), SECONDS_FOR_MORE), SECONDS_AN_EQUATION):
+                return self._judged(outcome)
+        except (TooLong, Unsupported, ArithmeticError, ValueError, RecursionError):
+            return self._bare(outcome)
+
+    def _bare(self, outcome: Outcome) -> Entry:
+        """The verdict without what else there is to say, which took too long or was beyond what can be said."""
+        judgement = outcome.judgement
+        if judgement is None:
+            return self._definition(outcome)
+        base = self._base(judgement)
+        match judgement.verdict:
+            case Refuted(counterexample=counterexample):
+                self._remember(outcome)
+                found = example(counterexample)
+                return _entry(outcome.equation, judgement.verdict.label, **base, counterexample=found)
+        return _entry(outcome.equation, judgement.verdict.label, **base)
+
+    @staticmethod
+    def _base(judgement: Judgement) -> dict[str, Any]:
+        return {"reading": _reading(judgement), "assumptions": judgement.assumed, "scope": _scope(judgement)}
+
+    def _remember(self, outcome: Outcome) -> None:
+        """That this equation is wrong, for those that follow from it."""
+        equation = outcome.equation
+        self._wrong[outcome.key] = Statement(outcome.key, equation.left, equation.right), equation.place.line
 
     def _judged(self, outcome: Outcome) -> Entry:
         equation = outcome.equation
@@ -145,11 +169,7 @@ class _Examiner:
         if outcome.judgement is None:
             return self._definition(outcome)
         judgement, verdict = outcome.judgement, outcome.judgement.verdict
-        base: dict[str, Any] = {
-            "reading": _reading(judgement),
-            "assumptions": judgement.assumed,
-            "scope": _scope(judgement),
-        }
+        base = self._base(judgement)
         match verdict:
             case Proved(note=note):
                 used = self._used(judgement)
@@ -174,7 +194,7 @@ class _Examiner:
         assert isinstance(verdict, Refuted)  # noqa: S101 -- the caller matched it
         statement = Statement(outcome.key, equation.left, equation.right)
         follows = self._follows(statement, judgement)
-        self._wrong[outcome.key] = statement, equation.place.line
+        self._remember(outcome)
         fixed = repair(statement, judgement)
         return _entry(
             equation,

@@ -15,8 +15,12 @@ class TooLong(Exception):  # noqa: N818 -- a reason to stay undecided, not an er
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Raises `TooLong` in the body after that time. Without alarms (other threads, Windows) it does nothing."""
+def at_most(seconds: float, of_work: float = 0.0) -> Iterator[None]:
+    """Raises `TooLong` in the body after that time, or after so many seconds `of_work` of the processor, if any.
+
+    What ends by the work it took ends alike on a slow machine and beside other programs. Without alarms (other
+    threads, Windows) nothing is raised.
+    """
     usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if not usable:
         yield
@@ -25,10 +29,13 @@ def at_most(seconds: float) -> Iterator[None]:
     def ring(*_: object) -> None:
         raise TooLong
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-3))
+    timers = ((signal.ITIMER_REAL, signal.SIGALRM, max(seconds, 1e-3)), (signal.ITIMER_PROF, signal.SIGPROF, of_work))
+    before = {alarm: signal.signal(alarm, ring) for _, alarm, _ in timers}
+    for timer, _, limit in timers:
+        signal.setitimer(timer, limit)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for timer, alarm, _ in timers:
+            signal.setitimer(timer, 0)
+            signal.signal(alarm, before[alarm])

@@ -34,6 +34,7 @@ Values = dict[Place, Fraction]
 LARGEST_SIZE = 4
 DRAWS = 10
 AUDITED = 2
+MOST_INTERVALS = 20
 AUDITED_ELEMENTS, ENOUGH_IRRATIONAL = 30, 2 * AUDITED
 ROOTS = tuple(
     sorted((Fraction(a, b) for a in range(1, 40) for b in (1, 2, 3)), key=lambda r: (r.denominator * r.numerator, r))
@@ -391,7 +392,7 @@ def _with_intervals(ask: Question, survey: Survey) -> Counterexample | None:
     if not survey.irrational:
         return None
     arithmetic = Interval()
-    for point in survey.irrational[:20]:
+    for point in _spread(survey.irrational):
         try:
             difference = _difference(ask, Evaluator(ask.definitions, point, arithmetic), survey)
         except Undefined:
@@ -401,6 +402,15 @@ def _with_intervals(ask: Question, survey: Survey) -> Counterexample | None:
             return _counterexample(point, difference.at, left, right)
         survey.agreed += 1
     return None
+
+
+def _spread(points: list[Point]) -> list[Point]:
+    """A few points of each size: sides may agree wherever a size is 1, say."""
+    by_size: dict[object, list[Point]] = {}
+    for point in points:
+        by_size.setdefault(tuple(point.sizes.items()), []).append(point)
+    few = max(2, MOST_INTERVALS // len(by_size))
+    return [point for same in by_size.values() for point in same[:few]][: 2 * MOST_INTERVALS]
 
 
 def _interval(value: Number) -> str:
