@@ -118,7 +118,7 @@ class _Writer:
         node = self.graph.nodes[name_of(claim.of)]
         for at in self._places(node):
             where = dict(zip(indices_of(claim.of), at, strict=True))
-            yield self._leaf(node.name, at), self.write(claim.value, where)
+            yield self._leaf(node.name, at), self.write(claim.form, where)
 
     def write(self, expr: Expr, at: Mapping[Symbol, int]) -> Expr:
         if isinstance(expr, Symbol):

@@ -123,7 +123,7 @@ def _given(graph: Graph) -> Assignment:
 def _claim(gradient: Gradient) -> Assignment:
     """A claim as an assignment. Its target is named as no quantity of a layer or of the staged steps can be."""
     name = f"claimed {ADJOINT}{name_of(gradient.of)}"
-    return Assignment(_like(gradient.of, name), gradient.value)
+    return Assignment(_like(gradient.of, name), gradient.form)
 
 
 def _like(quantity: Quantity, name: str) -> Quantity:

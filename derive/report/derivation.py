@@ -62,12 +62,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ClosedFormLine:
-    """The closed form found for one gradient, beside the stated one."""
+    """The closed form found for one gradient, beside the stated one; `stated` is None where the layer states none."""
 
     of: str
     name: Formula
     found: Formula
-    stated: Formula
+    stated: Formula | None
     judged: Judged
     because: tuple[Formula, ...]
     operations_staged: int
@@ -219,7 +219,7 @@ class _Reporter:
             name_of(form.of),
             self.formula(form.target),
             self.formula(form.found),
-            self.formula(form.stated),
+            None if form.stated is None else self.formula(form.stated),
             self.judge(form.verdict),
             self.identities(form.because),
             staged,
@@ -252,8 +252,8 @@ def _entry(one: Derivation) -> Entry:
     reporter = _Reporter(one, stable=True)
     forward = (reporter.equation(line.target, line.value) for line in one.layer.forward)
     claims = (
-        reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.value)
-        for claim in one.layer.gradients
+        reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.form)
+        for claim in one.claims
     )
     return Entry(one.layer.name, one.layer.title, tuple(forward), tuple(claims))
 

@@ -16,6 +16,7 @@ from derive.write.breaking import rows
 from derive.write.drawing import drawn_nodes
 from derive.write.wording import (
     LOSS_NOTE,
+    NOTHING_STATED,
     SECTIONS,
     Table,
     Voice,
@@ -172,13 +173,14 @@ def _closed_forms(report: Report, voice: Voice) -> Iterator[str]:
 
 
 def _closed_form(form: ClosedFormLine, voice: Voice) -> Iterator[str]:
-    same = form.found.latex == form.stated.latex
+    other = form.stated is not None and form.stated.latex != form.found.latex
     short, wide = by_width(form.because, _INLINE)
     used = f" It uses {listed([in_line(one) for one in short])}." if short else ""
     yield display(f"{form.name.latex} = {form.found.latex}")
-    equal = "The stated form is the same:" if same else "The stated form, below, is"
+    equal = "The stated form, below, is" if other else "The stated form is the same:"
+    equal = NOTHING_STATED if form.stated is None else equal
     yield f"{operations(form)}{used} {equal} {reached(form.judged, voice)}"
-    yield "" if same else display(f"{form.name.latex} = {form.stated.latex}")
+    yield display(f"{form.name.latex} = {form.stated.latex}") if form.stated is not None and other else ""
     yield from _used(wide)
 
 

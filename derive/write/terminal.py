@@ -223,7 +223,9 @@ def _closed_form(form: ClosedFormLine, room: int) -> Iterable[Text]:
         yield _wrapped(form.spelled_out.text, room, "blue")
     sign, style = STYLES[form.judged.verdict]
     said = f"{sign} {form.judged.verdict} equal to the layer's stated form"
-    if form.judged.verdict != "proved":
+    if form.stated is None:
+        said = f"{sign} found, and {form.judged.verdict} to be the total derivative"
+    elif form.judged.verdict != "proved":
         said = f"{sign} the layer's stated form {form.stated.text} is {form.judged.verdict}"
     yield _wrapped(said, room, style)
     if form.because:

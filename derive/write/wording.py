@@ -21,6 +21,7 @@ __all__ = [
     "MEANINGS",
     "MEASURES",
     "MEASURES_STABLE",
+    "NOTHING_STATED",
     "SECTIONS",
     "Table",
     "Voice",
@@ -74,6 +75,7 @@ MEASURES: Final = (
     "The closed form in NumPy on random data with a weighted loss. Relative: max|error| / max|gradient|. Scaled: "
     "max|error| over the natural size of the gradient’s terms, which the tolerance bounds. A row is its worst case."
 )
+NOTHING_STATED: Final = "No form was stated; that this one is the total derivative is"
 LOSS_NOTE: Final = "The loss L is any differentiable function of the output; only the upstream gradient enters:"
 MEASURES_STABLE: Final = (
     "The closed form in NumPy on random data with a weighted loss. Measured errors differ from machine to machine and "
@@ -113,9 +115,16 @@ def abstract(report: Report, voice: Voice) -> str:
     at = voice.prose(f", with the sums spelled out at m = {report.m}") if spelled else ""
     first = (
         f"The backward pass of the layer {voice.strong(voice.prose(report.title))} is derived from its forward pass in "
-        f"{len(report.steps)} steps and folded into closed forms for {names}, each compared with the one stated{at}."
+        f"{len(report.steps)} steps and folded into closed forms for {names}{_compared(report)}{at}."
     )
     return f"{first} The overall verdict is {voice.verdict(report.verdict)}: {voice.prose(_score(report))}."
+
+
+def _compared(report: Report) -> str:
+    stated = [form.stated is not None for form in report.closed_forms]
+    if not any(stated):
+        return ", which were found and not stated"
+    return ", each compared with the one stated" + ("" if all(stated) else " where there is one")
 
 
 def _score(report: Report) -> str:
