@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from derive import __version__
-from derive.errors import DeriveError, OutputError
+from derive.errors import DeriveError, LayerError, OutputError
 
 if TYPE_CHECKING:
     from derive.report import Report
@@ -133,9 +133,9 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- c
 
 def _run(ask: Request) -> int:
     """Derives, writes, and gives the exit code. What can be wrong with the request is found before any work."""
-    from derive.layers import check_name
+    from derive.own_layers import check_layer
 
-    check_name(ask.layer)
+    check_layer(ask.layer)
     form = _format(ask.form, ask.output, ENDINGS)
     if ask.output is not None:
         _check_target(Path(ask.output))
@@ -179,15 +179,14 @@ def check_command(context: click.Context, /, **options: Any) -> None:  # noqa: A
 
 def _check(ask: CheckRequest) -> int:
     """Checks every file, writes, and gives the exit code of the worst."""
-    from derive.layers import check_name
+    from derive.own_layers import check_layer, load_layer
 
     if ask.layer is not None:
-        check_name(ask.layer)
+        check_layer(ask.layer)
     if ask.output is not None:
         _check_target(Path(ask.output))
     form = _format(ask.form, ask.output, CHECK_ENDINGS)
     from derive.batch import check_files, documents
-    from derive.layers import load
     from derive.read import parse_equation
     from derive.report.document import EXIT_CODES as CHECK_CODES
     from derive.report.document import worst_of
@@ -195,7 +194,7 @@ def _check(ask: CheckRequest) -> int:
     for given in ask.givens:
         parse_equation(given)
     paths = documents(ask.files)
-    layer = None if ask.layer is None else load(ask.layer)
+    layer = None if ask.layer is None else load_layer(ask.layer)
     reports = tuple(_with_progress(check_files(paths, ask.givens, layer), len(paths)))
     _write_check(reports, form, ask.output)
     for one in reports:
@@ -251,9 +250,19 @@ def _check_text(reports: tuple[DocumentReport, ...], form: str) -> str:
 
 def _derive(ask: Request) -> Report:
     from derive.derivation import derive
+    from derive.own_layers import is_file, load_layer
     from derive.report import report
 
-    return report(derive(ask.layer, ask.m, thorough=ask.thorough), stable=ask.stable)
+    layer = load_layer(ask.layer)
+    try:
+        return report(derive(layer, ask.m, thorough=ask.thorough), stable=ask.stable)
+    except DeriveError:
+        raise
+    except Exception as error:
+        if not is_file(ask.layer):
+            raise
+        said = f"The layer in {ask.layer} can't be derived: {type(error).__name__}: {error}".rstrip(".")
+        raise LayerError(f"{said}. Write it with +, ·, powers and Σ, or report this with the file.") from error
 
 
 def _format(form: str | None, output: str | None, endings: Mapping[str, str]) -> str:

@@ -344,8 +344,7 @@ class Derivation:
         kernel = Kernel(_definitions(self.graph, (), ()))
         loss = Symbol(self.layer.loss)
         verdicts = tuple(
-            (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.form))
-            for claim in self.claims
+            (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.form)) for claim in self.claims
         )
         return Check("closed form = total derivative by the kernel", "every m", verdicts, perf_counter() - start)
 

@@ -22,7 +22,7 @@ from derive.graph import Graph, Node
 from derive.layers.layer import Assignment, Gradient
 from derive.numeric.backends import AUTOGRAD, JAX, TORCH
 from derive.numeric.bounds import Bounded, bounded
-from derive.numeric.functions import ADJOINT, Functions, functions
+from derive.numeric.functions import Functions, adjoint, functions
 from derive.numeric.oracles import AUTODIFF, autodiff, estimate, probes_of
 from derive.numeric.program import Array, measure
 
@@ -174,7 +174,8 @@ def _checked(trial: Trial) -> list[str]:
     names = [name for name in trial.made.claimed if name in trial.made.names]
     lost = [name for name in names if name not in trial.staged_bounds]
     if lost:
-        raise DeriveError(f"{ADJOINT}{lost[0]} is claimed, but no step assigns it. Add its step.")
+        name = adjoint(trial.made.graph, lost[0])
+        raise DeriveError(f"{name} is claimed, but no step assigns it. Add its step.")
     return names
 
 

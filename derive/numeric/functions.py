@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from sympy import Symbol
 
 from derive.errors import DeriveError
-from derive.graph import Graph, Node, upstream_of
+from derive.graph import Graph, upstream_of
 from derive.indices import name_of
 from derive.layers.layer import Assignment, Gradient, Quantity, tensor
 from derive.numeric.backends import NUMPY, Backend
 from derive.numeric.lowering import shape_of
 from derive.numeric.program import Array, Program, compile_program
 
-__all__ = ["ADJOINT", "Functions", "functions"]
+__all__ = ["Functions", "adjoint", "functions"]
 
-ADJOINT = "∂L/∂"
-"""The adjoint of v is named ∂L/∂v."""
+
+def adjoint(graph: Graph, name: str) -> str:
+    """What the adjoint of v is called: ∂L/∂v, for the layer's own name of the loss."""
+    return f"∂{graph.layer.loss}/∂{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,12 @@ class Functions:
 
     def staged(self, g: Array, *inputs: Array) -> dict[str, Array]:
         """The gradient of every input from the reverse-mode steps, with the shapes of `backward`."""
-        return self._gradients(self.staged_program, _staged_names(self.staged_program), g, inputs)
+        return self._gradients(self.staged_program, self._staged_names, g, inputs)
+
+    @property
+    def _staged_names(self) -> tuple[str, ...]:
+        prefix = adjoint(self.graph, "")
+        return tuple(name_of(output).removeprefix(prefix) for output in self.staged_program.outputs)
 
     def _gradients(
         self, program: Program, names: tuple[str, ...], g: Array, inputs: Sequence[Array]
@@ -75,10 +82,6 @@ class Functions:
         found = program(g, *inputs)
         shapes = {name: tuple(shape_in(array)) for name, array in zip(self.names, inputs, strict=True)}
         return {name: _shared(program, array, shapes.get(name)) for name, array in zip(names, found, strict=True)}
-
-
-def _staged_names(program: Program) -> tuple[str, ...]:
-    return tuple(name_of(output).removeprefix(ADJOINT) for output in program.outputs)
 
 
 def _shared(program: Program, gradient: Array, shape: tuple[int, ...] | None) -> Array:
@@ -104,8 +107,9 @@ def functions(
     forward = graph.layer.forward
     given = (_given(graph),)
     both = (upstream_of(graph), *inputs)
-    claims = tuple(_claim(gradient) for gradient in gradients)
-    wanted = tuple(_adjoint(node, staged) for node in graph.inputs if _has_adjoint(node, staged))
+    claims = tuple(_claim(graph, gradient) for gradient in gradients)
+    found = {node.name: _assigned(adjoint(graph, node.name), staged) for node in graph.inputs}
+    wanted = tuple(target for target in found.values() if target is not None)
     return Functions(
         graph,
         compile_program(inputs, forward, (graph.output.target,), backend),
@@ -117,12 +121,12 @@ def functions(
 
 def _given(graph: Graph) -> Assignment:
     """The adjoint of the output under its other name."""
-    return Assignment(_like(graph.output.target, ADJOINT + graph.output.name), upstream_of(graph))
+    return Assignment(_like(graph.output.target, adjoint(graph, graph.output.name)), upstream_of(graph))
 
 
-def _claim(gradient: Gradient) -> Assignment:
+def _claim(graph: Graph, gradient: Gradient) -> Assignment:
     """A claim as an assignment. Its target is named as no quantity of a layer or of the staged steps can be."""
-    name = f"claimed {ADJOINT}{name_of(gradient.of)}"
+    name = f"claimed {adjoint(graph, name_of(gradient.of))}"
     return Assignment(_like(gradient.of, name), gradient.form)
 
 
@@ -132,12 +136,9 @@ def _like(quantity: Quantity, name: str) -> Quantity:
     return tensor(name, *shape)[quantity.indices] if shape else Symbol(name)
 
 
-def _has_adjoint(node: Node, staged: tuple[Assignment, ...]) -> bool:
-    return any(name_of(step.target) == ADJOINT + node.name for step in staged)
-
-
-def _adjoint(node: Node, staged: tuple[Assignment, ...]) -> Quantity:
-    found = [step.target for step in staged if name_of(step.target) == ADJOINT + node.name]
-    if len(found) != 1:
-        raise DeriveError(f"{ADJOINT}{node.name} is assigned {len(found)} times. Assign each adjoint once.")
-    return found[0]
+def _assigned(name: str, staged: tuple[Assignment, ...]) -> Quantity | None:
+    """The target of the step that assigns an adjoint; None for an input that is not differentiated."""
+    found = [step.target for step in staged if name_of(step.target) == name]
+    if len(found) > 1:
+        raise DeriveError(f"{name} is assigned {len(found)} times. Assign each adjoint once.")
+    return found[0] if found else None

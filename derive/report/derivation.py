@@ -252,8 +252,7 @@ def _entry(one: Derivation) -> Entry:
     reporter = _Reporter(one, stable=True)
     forward = (reporter.equation(line.target, line.value) for line in one.layer.forward)
     claims = (
-        reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.form)
-        for claim in one.claims
+        reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.form) for claim in one.claims
     )
     return Entry(one.layer.name, one.layer.title, tuple(forward), tuple(claims))
 
