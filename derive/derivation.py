@@ -20,7 +20,7 @@ from derive.closed_form import Identity, Line, compact, known_sums_put_in, opera
 from derive.errors import LayerError, SizeError
 from derive.explicit import spell_out
 from derive.graph import Graph, build, upstream_of
-from derive.indices import indices_of, name_of, put_in, relabel
+from derive.indices import Letters, indices_of, letters_in, name_of, put_in, relabel
 from derive.kernel import Kernel, Verdict, partial
 from derive.kernel.verdict import Proved
 from derive.layers import load
@@ -244,8 +244,22 @@ class Derivation:
     def _upstream(self) -> Assignment:
         return Assignment(adjoint_of(self.graph, self.graph.output), upstream_of(self.graph))
 
+    @cached_property
+    def _letters(self) -> Letters:
+        return letters_in(self.layer.forward)
+
+    def _lettered(self, expr: Expr, around: Iterable[Symbol] = ()) -> Expr:
+        """`expr` with the layer's own letters for bound indices; `around` are the free ones of the equation."""
+        return relabel(expr, frozenset(around), self._letters)
+
+    def _reason(self, one: Identity) -> Reason:
+        around = one.left.free_symbols | one.right.free_symbols
+        one = Identity(self._lettered(one.left, around), self._lettered(one.right, around))
+        return Reason(one, self.kernel.decide(one.left, one.right))
+
     def _judge(self, target: Quantity, value: Expr, rule: str, part: str, identities: Iterable[Identity] = ()) -> Step:
-        because = tuple(Reason(one, self.kernel.decide(one.left, one.right)) for one in identities)
+        because = tuple(map(self._reason, identities))
+        value = self._lettered(value, indices_of(target))
         return Step(target, value, rule, part, self.kernel.decide(target, value), because, self.notation)
 
     def _partial_steps(self) -> Iterable[Step]:
@@ -298,7 +312,8 @@ class Derivation:
     def _found(self, target: Quantity) -> Expr:
         """The shortest form that was found for a gradient."""
         lines = self._lines[target]
-        return lines[-1].value if lines else self._written_out(target)
+        value = lines[-1].value if lines else self._written_out(target)
+        return self._lettered(value, indices_of(target))
 
     def _closed_form(self, claim: Gradient) -> ClosedForm:
         target = self._target(claim)

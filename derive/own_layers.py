@@ -177,14 +177,15 @@ def _check(layer: Layer) -> None:
         _expect(of_kind, f"{field} is no tuple of {name}s", f"Write {field}=({name}(…, …),)")
     _expect(isinstance(layer.inputs, tuple), "inputs is no tuple", "Write inputs=(x[i], γ)")
     _expect(isinstance(layer.upstream, IndexedBase), "upstream is no tensor", "Give tensor('g', …), like the output")
-    for line in (*layer.forward, *(one for one in layer.gradients if one.value is not None)):
-        said = f"the value {line.value!r} is no expression"
-        _expect(isinstance(line.value, Expr), said, "Write it with SymPy, a number as Integer(1)")
+    values = [line.value for line in layer.forward]
+    values += [one.value for one in layer.gradients if one.value is not None]
+    for value in values:
+        said = f"the value {value!r} is no expression"
+        _expect(isinstance(value, Expr), said, "Write it with SymPy, a number as Integer(1)")
     for target in (*layer.inputs, *(line.target for line in layer.forward), *(one.of for one in layer.gradients)):
         _check_quantity(target)
-    for line in layer.forward:
-        for part in _indexed(line.value):
-            _check_quantity(part)
+    for part in (part for value in values for part in _indexed(value)):
+        _check_quantity(part)
     build(layer)
 
 

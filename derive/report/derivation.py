@@ -8,7 +8,7 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from sympy import Expr, Sum
+from sympy import Expr, Sum, Symbol
 
 from derive import layers
 from derive.backward import adjoint_of
@@ -102,12 +102,13 @@ class NumericLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a writer needs. `m` is None for every m."""
+    """Everything a writer needs. `m` is None for every m; `loss` is the name of what is differentiated."""
 
     layer: str
     title: str
     source: str
     m: int | None
+    loss: Formula
     upstream: Formula
     graph: tuple[GraphNode, ...]
     forward: tuple[Line, ...]
@@ -147,6 +148,7 @@ class _Reporter:
             title=one.layer.title,
             source=one.layer.source,
             m=one.m,
+            loss=self.formula(Symbol(one.layer.loss)),
             upstream=self.equation(upstream_of(one.graph), adjoint_of(one.graph, output)),
             graph=tuple(self._node(node) for node in one.graph.nodes.values()),
             forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),

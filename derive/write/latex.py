@@ -18,7 +18,6 @@ from derive.write.breaking import rows, terms, width
 from derive.write.drawing import Drawing
 from derive.write.prose import Prose, ascii_math
 from derive.write.wording import (
-    LOSS_NOTE,
     NOTHING_STATED,
     SECTIONS,
     Table,
@@ -29,6 +28,7 @@ from derive.write.wording import (
     counterexample,
     failures,
     listed,
+    loss_note,
     meanings,
     measures,
     numeric_table,
@@ -116,8 +116,8 @@ _NUMBERED: Final = 36.0  # em of formula beside an equation number
 _PLAIN: Final = 39.0
 _INLINE: Final = 22.0
 _LEGEND: Final = (
-    "Solid arrows: the forward pass. Dashed arrows: gradients flow back from the loss L; under each node stands its "
-    "adjoint."
+    "Solid arrows: the forward pass. Dashed arrows: gradients flow back from the loss {loss}; under each node stands "
+    "its adjoint."
 )
 
 
@@ -172,13 +172,13 @@ class _Article:
         if spelled:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"
             yield from (equation(one, star=True) for one in spelled)
-        yield self.prose(LOSS_NOTE)
+        yield self.prose(loss_note(self.report))
         yield equation(self.report.upstream, star=True)
 
     def _graph(self) -> Iterator[str]:
         yield "\n\\section{Computation graph}"
         yield environment("center", Drawing(self.report).tikz())
-        yield rf"\aside{{{self.prose(_LEGEND)}}}"
+        yield rf"\aside{{{self.prose(_LEGEND.format(loss=self.report.loss.text))}}}"
 
     def _steps(self) -> Iterator[str]:
         for part, lines in groupby(self.report.steps, key=lambda line: line.part):

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from derive.write.breaking import rows
 from derive.write.drawing import drawn_nodes
 from derive.write.wording import (
-    LOSS_NOTE,
     NOTHING_STATED,
     SECTIONS,
     Table,
@@ -26,6 +25,7 @@ from derive.write.wording import (
     counterexample,
     failures,
     listed,
+    loss_note,
     meanings,
     measures,
     numeric_table,
@@ -122,7 +122,7 @@ def _forward(report: Report) -> Iterator[str]:
     if spelled:
         yield spelled_note(report)
         yield from (display(one.latex) for one in spelled)
-    yield LOSS_NOTE
+    yield loss_note(report)
     yield display(report.upstream.latex)
 
 
@@ -217,7 +217,7 @@ def _graphs(report: Report) -> Iterator[str]:
     """Two graphs, since one with arrows both ways has a cycle, which Mermaid lays out badly."""
     yield "## Computation graph"
     yield fence("mermaid", _forward_graph(report))
-    yield "Gradients flow back from the loss L:"
+    yield f"Gradients flow back from the loss {report.loss.text}:"
     yield fence("mermaid", _gradient_graph(report))
 
 
@@ -227,17 +227,17 @@ def _forward_graph(report: Report) -> Iterator[str]:
     key = {node.name: f"n{at}" for at, node in enumerate(nodes)}
     yield "flowchart LR"
     for node in nodes:
-        yield f"  {key[node.name]}{shape(node.kind, text.get(node.name, node.symbol))}"
+        yield f"  {key[node.name]}{shape(node.kind, text.get(node.name, report.loss.text))}"
     yield from (f"  {key[read]} --> {key[node.name]}" for node in nodes for read in node.reads)
 
 
 def _gradient_graph(report: Report) -> Iterator[str]:
     nodes = [node for node in drawn_nodes(report) if node.adjoint or node.kind == "loss"]
-    text = {node.name: f"∂L/∂{node.symbol.text}" for node in report.graph}
+    text = {node.name: f"∂{report.loss.text}/∂{node.symbol.text}" for node in report.graph}
     key = {node.name: f"g{at}" for at, node in enumerate(nodes)}
     yield "flowchart RL"
     for node in nodes:
-        yield f"  {key[node.name]}{shape(node.kind, text.get(node.name, node.symbol))}"
+        yield f"  {key[node.name]}{shape(node.kind, text.get(node.name, report.loss.text))}"
     # From the loss down, so that Mermaid ranks the nodes from there.
     yield from (
         f"  {key[node.name]} -.-> {key[read]}" for node in reversed(nodes) for read in node.reads if read in key

@@ -100,7 +100,7 @@ def _mark(verdict: str) -> Text:
 def _tree(report: Report) -> Tree:
     """The graph from the loss down; a node that is read twice is written out once."""
     nodes = {node.name: node for node in report.graph}
-    root = Tree(Text("L, any differentiable function of the output", style="dim"), guide_style="dim")
+    root = Tree(Text(f"{report.loss.text}, any differentiable function of the output", style="dim"), guide_style="dim")
     shown: set[str] = set()
     _grow(root, next(node for node in report.graph if node.kind == "output"), nodes, shown)
     return root

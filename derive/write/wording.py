@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOLLOW",
-    "LOSS_NOTE",
     "MEANINGS",
     "MEASURES",
     "MEASURES_STABLE",
@@ -33,6 +32,7 @@ __all__ = [
     "elapsed",
     "failures",
     "listed",
+    "loss_note",
     "meanings",
     "measures",
     "numeric_table",
@@ -76,7 +76,6 @@ MEASURES: Final = (
     "max|error| over the natural size of the gradient’s terms, which the tolerance bounds. A row is its worst case."
 )
 NOTHING_STATED: Final = "No form was stated; that this one is the total derivative is"
-LOSS_NOTE: Final = "The loss L is any differentiable function of the output; only the upstream gradient enters:"
 MEASURES_STABLE: Final = (
     "The closed form in NumPy on random data with a weighted loss. Measured errors differ from machine to machine and "
     "are left out of this report."
@@ -174,6 +173,12 @@ def reached(judged: Judged, voice: Voice) -> str:
 def spelled_note(report: Report) -> str:
     """What stands before an equation that is spelled out."""
     return f"At m = {report.m}:"
+
+
+def loss_note(report: Report) -> str:
+    """What the loss is, before the upstream gradient."""
+    loss = report.loss.text
+    return f"The loss {loss} is any differentiable function of the output; only the upstream gradient enters:"
 
 
 def operations(form: ClosedFormLine) -> str:
