@@ -19,6 +19,8 @@ from sympy import (
     Indexed,
     Integer,
     KroneckerDelta,
+    Max,
+    Min,
     Mul,
     Pow,
     Rational,
@@ -27,10 +29,20 @@ from sympy import (
     exp,
     factorint,
     log,
+    pi,
 )
 
 from derive.kernel import polynomial as pl
-from derive.kernel.language import Definition, Definitions, Partial, Unsupported, is_index, name_of
+from derive.kernel.language import (
+    FUNCTIONS,
+    Definition,
+    Definitions,
+    Partial,
+    Unsupported,
+    is_index,
+    name_of,
+    without_max,
+)
 from derive.kernel.polynomial import Atom, Key, Monomial, Poly
 from derive.kernel.reduce import is_zero
 from derive.kernel.total import derivative
@@ -46,7 +58,7 @@ class ZeroDenominator(Unsupported):
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A name for a function of `base`: base^(1/q) for kind "root", exp(base), log(base).
+    """A name for a function of `base`: base^(1/q) for kind "root", exp(base), log(base), one of FUNCTIONS, or π.
 
     `indices` are the free ones of the base.
     """
@@ -112,6 +124,16 @@ class Scope:
                 return self._delta(expr, env)
             case Partial():
                 return derivative(self, expr, env, opaque)
+        if expr is pi:
+            return self.function("π", pl.constant(1))
+        return self._applied(expr, env, opaque)
+
+    def _applied(self, expr: Expr, env: Env, opaque: Opaque) -> Poly:
+        """A function of which nothing is known but that it is one: its value is a name that its argument gives."""
+        if isinstance(expr, Max | Min):
+            return self.poly(without_max(expr), env, opaque)
+        if type(expr) in FUNCTIONS:
+            return self.function(FUNCTIONS[type(expr)], self.poly(expr.args[0], env, opaque))
         raise Unsupported(f"{type(expr).__name__} is outside what the kernel decides")
 
     def _product(self, expr: Mul, env: Env, opaque: Opaque) -> Poly:
