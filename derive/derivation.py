@@ -17,7 +17,7 @@ from sympy.core.parameters import distribute
 
 from derive.backward import Adjoint, LocalPartial, adjoint_of, adjoints, local_partials
 from derive.closed_form import Identity, Line, compact, known_sums_put_in, operations
-from derive.errors import LayerError, SizeError
+from derive.errors import LayerError, SizeError, VectorizeError
 from derive.explicit import spell_out
 from derive.graph import Graph, build, upstream_of
 from derive.indices import Letters, indices_of, letters_in, name_of, put_in, relabel
@@ -214,10 +214,26 @@ class Derivation:
 
     @cached_property
     def numeric(self) -> tuple[NumericCheck, ...]:
-        """The closed forms in NumPy against every oracle there is."""
+        """The closed forms in NumPy against every oracle there is; none where they have no array form."""
+        found = self._numeric
+        return () if isinstance(found, str) else found
+
+    @property
+    def not_compared(self) -> str:
+        """Why there is no comparison in NumPy; empty where there is one."""
+        found = self._numeric
+        if isinstance(found, str):
+            return found
+        return "" if found else "nothing could be compared on this data"
+
+    @cached_property
+    def _numeric(self) -> tuple[NumericCheck, ...] | str:
         from derive.numeric.crosscheck import crosscheck
 
-        return crosscheck(self.graph, self.staged, self.claims, self.m, thorough=self.thorough)
+        try:
+            return crosscheck(self.graph, self.staged, self.claims, self.m, thorough=self.thorough)
+        except VectorizeError as reason:
+            return f"not taken: {reason}"
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

@@ -275,7 +275,7 @@ class Scope:
             return {}
         if any(key[0] == pl.DELTA for monomial in poly for key, _ in monomial):
             raise Unsupported("a root of, or a division by, a Kronecker delta")
-        monomial, coefficient, rest = self._content(poly, invertible=exponent.denominator == 1)
+        monomial, coefficient, rest = self._content(self._settled(poly), invertible=exponent.denominator == 1)
         if exponent.denominator == 1 and self._find(rest, "root") is None:
             turned = pl.scale(rest, -1)
             if self._find(turned, "root") is not None:  # 1/(a − b) is −1/(b − a): no second name for it
@@ -283,6 +283,24 @@ class Scope:
         result = self._monomial_power(monomial, coefficient, exponent)
         if rest != pl.constant(1):
             result = pl.multiply(result, self._generator_power(rest, exponent, "root"))
+        return result
+
+    def _settled(self, poly: Poly) -> Poly:
+        """`poly` with whole powers of √m written in m, so that one base is not taken for two."""
+        plain = {made.name for made in self.generators.values() if made.kind == "root" and _is_one_name(made.base)}
+        if not plain & pl.names_of(poly):
+            return poly
+        return pl.total(self._settled_term(monomial, value, plain) for monomial, value in poly.items())
+
+    def _settled_term(self, monomial: Monomial, coefficient: pl.Rational, plain: set[str]) -> Poly:
+        result: Poly = {frozenset(pair for pair in monomial if pair[0][0] not in plain): coefficient}
+        for key, exponent in monomial:
+            if key[0] in plain:
+                whole, rest = divmod(exponent, self.generators[key[0]].q)
+                ((base, number),) = self.base_at(key[0], key[1:]).items()
+                raised = frozenset((one, times * whole) for one, times in base if whole)
+                result = pl.multiply(result, {raised: Fraction(number) ** whole})
+                result = pl.multiply(result, pl.variable(key, rest)) if rest else result
         return result
 
     def _content(self, poly: Poly, *, invertible: bool) -> tuple[Monomial, pl.Rational, Poly]:
@@ -432,6 +450,12 @@ class Scope:
         for dummy in dummies:
             body = pl.bind(body, dummy, self.count)
         return pl.power(body, exponent)
+
+
+def _is_one_name(base: Poly) -> bool:
+    """Whether a base is m or x_i, and no number, sum or product."""
+    (monomial, *others) = base
+    return not others and len(monomial) == 1 and all(key[0] != pl.SIGMA for key, _ in monomial)
 
 
 def _counts(size: Expr) -> bool:

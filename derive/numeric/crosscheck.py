@@ -65,7 +65,10 @@ class NumericCheck:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What data to draw: data = offset + scale · normal, or all elements equal to `offset` if `scale` is 0."""
+    """What data to draw: data = offset + scale · normal, or all elements equal to `offset` if `scale` is 0.
+
+    With a `sign` every number has that one.
+    """
 
     m: int
     trailing: tuple[int, ...] = ()
@@ -74,6 +77,7 @@ class Case:
     scale: float = 1.0
     dtype: str = "float64"
     note: str = ""
+    sign: int | None = None
 
 
 KINDS = (
@@ -158,6 +162,8 @@ def _compare(made: Functions, case: Case, rng: Random, *, thorough: bool) -> Ite
     """Every oracle on one case."""
     trial = _trial(made, case, rng)
     if not _defined(trial):
+        trial = _trial(made, replace(case, sign=1), rng)  # a root or a logarithm may ask for positive inputs
+    if not _defined(trial):
         return
     told = [name for name in _checked(trial) if _tells(trial, name)]
     yield from (_staged(trial, name) for name in told)
@@ -219,9 +225,9 @@ def _draw(graph: Graph, node: Node, case: Case, rng: Random) -> Array:
     if not node.shape and node.target.is_positive:
         return float(_like(np.asarray(case.positive), case))
     shape = (*_lengths(graph, node, case.m), *case.trailing)
-    if node.shape and node.shape == graph.output.shape:
-        return _like(case.offset + case.scale * _normal(shape, rng), case)
-    return _like(_varied(shape, rng), case)
+    data = node.shape and node.shape == graph.output.shape
+    drawn = case.offset + case.scale * _normal(shape, rng) if data else _varied(shape, rng)
+    return _like(drawn if case.sign is None else case.sign * np.abs(drawn), case)
 
 
 # NumPy's own generators cost 10 ms of import, which is more than drawing the numbers.
