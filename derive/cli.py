@@ -94,6 +94,7 @@ Every step is proved for every batch size, and the result is checked in NumPy.
 \b
 derive-bn --m 4                 derive batch norm, spelled out at m = 4
 derive-bn --layer batchnorm     the same for every m
+derive-bn --layer own.tex       your own: the forward pass in a document, or own.py:name
 derive-bn --m 4 -o report.pdf   a typeset report
 derive-bn check notes.tex       verify a derivation somebody wrote
 derive-bn layers                what there is to derive
@@ -119,7 +120,13 @@ class CheckRequest:
     "3 nothing refuted but something undecided.",
 )
 @click.option("--m", type=_BatchSize(), help="Batch size to spell out and check at. Without it: every m.")
-@click.option("--layer", default="batchnorm", show_default=True, metavar="NAME", help="The layer to derive.")
+@click.option(
+    "--layer",
+    default="batchnorm",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="The layer: a name, own.py:name (the file is run), or the equations in own.tex, own.md or - (standard input).",
+)
 @click.option("--format", "form", type=_Nearest(FORMATS), help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
 @click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library there is.")
@@ -159,7 +166,7 @@ def layers_command(form: str) -> None:
 @cli.command("check")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("--given", "givens", multiple=True, metavar="EQ", help="State an equation, such as 'N = m'. Repeatable.")
-@click.option("--layer", metavar="NAME", help="Take the forward pass from a layer where a document has none.")
+@click.option("--layer", metavar="NAME|FILE", help="Take the forward pass from a layer where a document has none.")
 @click.option("--format", "form", type=_Nearest(CHECK_FORMATS), help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json or .sarif.")
 @click.pass_context

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from sympy import Abs, Add, Expr, Indexed, Integer, Max, Min, Mul, Rational, S, Sum, Symbol, sign
+from sympy import Abs, Add, Dummy, Expr, Indexed, Integer, Max, Min, Mul, Rational, S, Sum, Symbol, sign
 
 from derive.calculus import without_max
 from derive.graph import Graph, Node
@@ -70,7 +70,7 @@ def _direction(of: Symbol) -> Symbol:
 
 def _along(loss: Expr, moving: Iterable[Symbol]) -> Expr:
     """d/dt of the loss at t = 0, where every x is x + t v: Σ v ∂L/∂x, by one derivative instead of one for every x."""
-    t = Symbol("t", real=True)
+    t = Dummy("t", real=True)  # a layer may have a t of its own
     line: dict[Expr, Expr] = {x: Add(x, Mul(t, _direction(x))) for x in moving}
     return _replaced(_replaced(loss, line).diff(t), {t: S.Zero})
 

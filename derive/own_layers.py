@@ -236,7 +236,6 @@ class _Reading:
 
     def layer(self) -> Layer:
         """Its forward pass as a layer. Raises `LayerError` with the place of what is wrong."""
-        from derive.graph import build
         from derive.meaning.checker import Checker
         from derive.meaning.layer import as_layer
 
@@ -248,12 +247,10 @@ class _Reading:
         loss, upstream = self._names(problem, definitions)
         stem = "document" if self.path == "-" else Path(self.path).stem
         title = "; ".join((f"The layer of {self.path}", *self._assumed(problem)))
-        found = _with_plain_sizes(as_layer(problem, loss, upstream, name=stem, title=title))
         try:
-            build(found)
+            return _with_plain_sizes(as_layer(problem, loss, upstream, name=stem, title=title))
         except LayerError as error:
             raise LayerError(f"{self.path}: {error}") from None
-        return found
 
     def _fail(self, place: Place | None, said: str) -> LayerError:
         where = self.path if place is None else f"{self.path}:{place.line}:{place.column}"
@@ -342,7 +339,7 @@ def _free(names: tuple[str, ...], taken: set[str]) -> str:
 
 
 def _with_plain_sizes(layer: Layer) -> Layer:
-    """The layer with a letter for each size that its author gave none."""
+    """The layer with a letter for each size that its author gave none. Raises `LayerError`."""
     from sympy import Symbol
 
     from derive.graph import build
