@@ -94,7 +94,7 @@ Every step is proved for every batch size, and the result is checked in NumPy.
 \b
 derive-bn --m 4                 derive batch norm, spelled out at m = 4
 derive-bn --layer batchnorm     the same for every m
-derive-bn --layer own.tex       your own: the forward pass in a document, or own.py:name
+derive-bn --layer own.tex       your own, from its equations; or own.py:name
 derive-bn --m 4 -o report.pdf   a typeset report
 derive-bn check notes.tex       verify a derivation somebody wrote
 derive-bn layers                what there is to derive

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import difflib
 import sys
-import traceback
 from collections.abc import Mapping
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -130,7 +129,9 @@ def _beside(path: str) -> Iterator[None]:
 
 def _line(error: BaseException, path: str) -> int | None:
     """The last line of the file on the way to the error."""
-    frames = traceback.extract_tb(error.__traceback__)
+    from traceback import extract_tb
+
+    frames = extract_tb(error.__traceback__)
     return next((frame.lineno for frame in reversed(frames) if frame.filename == path), None)
 
 
