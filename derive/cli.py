@@ -269,7 +269,7 @@ def _derive(ask: Request) -> Report:
         if not is_file(ask.layer):
             raise
         said = f"The layer in {ask.layer} can't be derived: {type(error).__name__}: {error}".rstrip(".")
-        raise LayerError(f"{said}. Write it with +, ·, powers and Σ, or report this with the file.") from error
+        raise LayerError(f"{said}. If it should be, report this with the file.") from error
 
 
 def _format(form: str | None, output: str | None, endings: Mapping[str, str]) -> str:

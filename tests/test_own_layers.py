@@ -344,6 +344,13 @@ def test_a_broken_python_file_is_told_with_the_place(content, name, message, tmp
     assert not Path("__pycache__").exists()
 
 
+def test_what_has_no_notation_is_one_sentence(tmp_path):
+    (tmp_path / "own.py").write_text(HEAD + "from sympy import I\n" + GOOD.replace("x[i] ** 2", "I * x[i]"), "utf-8")
+    done = run("--layer", "own.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert "There is no notation for SymPy ImaginaryUnit" in done.stderr
+
+
 @pytest.mark.parametrize("case", ["raises", "no such name", "a function"])
 def test_a_broken_python_file_is_one_sentence(case, tmp_path):
     content, name, message = BROKEN[case]
