@@ -9,13 +9,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Number, Pow, S, Sum, Symbol, exp, log
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Max,
+    Min,
+    Mul,
+    Number,
+    Pow,
+    Rational,
+    S,
+    Sum,
+    Symbol,
+    cos,
+    erf,
+    exp,
+    log,
+    pi,
+    sign,
+    sin,
+    sqrt,
+    tanh,
+)
 
 from derive.errors import LayerError
 from derive.indices import indices_of, name_of, rename_bound
 from derive.layers.layer import Quantity
 
-__all__ = ["RULES", "Rule", "collapsed", "differentiate", "rules_used"]
+__all__ = ["RULES", "Rule", "collapsed", "differentiate", "rules_used", "without_max"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +88,9 @@ def _rule(expr: Expr) -> Rule:
         if isinstance(expr, kind):
             return rule
     name = type(expr).__name__
-    raise LayerError(f"There is no derivative rule for {name}. Write it with +, ·, powers, exp, log and Σ.")
+    raise LayerError(
+        f"There is no derivative rule for {name}. Write it with +, ·, powers, Σ, exp, log, |x|, max and tanh."
+    )
 
 
 # --- the rules ---------------------------------------------------------------------------------------------------
@@ -100,6 +127,33 @@ def _logarithm(expr: log, wrt: Quantity) -> Expr:
     return Mul(Pow(expr.args[0], Integer(-1)), differentiate(expr.args[0], wrt))
 
 
+def _function(slope: Callable[[Expr], Expr]) -> Callable[[Expr, Quantity], Expr]:
+    """∂f(E) = f′(E) ∂E."""
+
+    def of(expr: Expr, wrt: Quantity) -> Expr:
+        (inside,) = expr.args
+        return Mul(slope(inside), differentiate(inside, wrt))
+
+    return of
+
+
+def _step(expr: sign, wrt: Quantity) -> Expr:
+    """0 wherever it has a derivative."""
+    del expr, wrt
+    return S.Zero
+
+
+def _largest(expr: Max | Min, wrt: Quantity) -> Expr:
+    """∂max(a, b) = (1 + sign(a − b))/2 ∂a + (1 + sign(b − a))/2 ∂b: the larger's, or half of each."""
+    turned = S.NegativeOne if isinstance(expr, Min) else S.One
+    parts = []
+    for place, arg in enumerate(expr.args):
+        others = expr.func(*expr.args[:place], *expr.args[place + 1 :])
+        chosen = Mul(Rational(1, 2), Add(S.One, Mul(turned, sign(Add(arg, Mul(S.NegativeOne, others))))))
+        parts.append(Mul(chosen, differentiate(arg, wrt)))
+    return Add(*parts)
+
+
 def _big_sum(expr: Sum, wrt: Quantity) -> Expr:
     """The derivative of each summand, then Σ_j δ_ij f_j = f_i."""
     safe = rename_bound(expr, frozenset(indices_of(wrt)))
@@ -114,8 +168,26 @@ RULES: dict[type, Rule] = {
     exp: Rule("exponential rule", _exponential),
     log: Rule("logarithm rule", _logarithm),
     Pow: Rule("power rule", _power),
+    Abs: Rule("∂|x| = sign(x)", _function(sign)),
+    sign: Rule("sign(x) is constant", _step),
+    Max: Rule("∂max is that of the larger", _largest),
+    Min: Rule("∂min is that of the smaller", _largest),
+    tanh: Rule("∂tanh = 1 − tanh²", _function(lambda inside: 1 - tanh(inside) ** 2)),
+    erf: Rule("∂erf(x) = 2/√π e^(−x²)", _function(lambda inside: 2 / sqrt(pi) * exp(-(inside**2)))),
+    sin: Rule("∂sin = cos", _function(cos)),
+    cos: Rule("∂cos = −sin", _function(lambda inside: -sin(inside))),
     Sum: Rule("derivative inside Σ", _big_sum),
 }
+
+
+def without_max(expr: Max | Min) -> Expr:
+    """max(a, b) = (a + b + |a − b|)/2 and min(a, b) = (a + b − |a − b|)/2, for routes that know neither."""
+    first, *others = expr.args
+    for other in others:
+        apart = Abs(Add(first, Mul(S.NegativeOne, other)))
+        apart = Mul(S.NegativeOne, apart) if isinstance(expr, Min) else apart
+        first = Mul(Rational(1, 2), Add(first, other, apart))
+    return first
 
 
 # --- sums --------------------------------------------------------------------------------------------------------

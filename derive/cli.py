@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from derive import __version__
-from derive.errors import DeriveError, OutputError
+from derive.errors import DeriveError, LayerError, OutputError
 
 if TYPE_CHECKING:
     from derive.report import Report
@@ -96,6 +96,7 @@ Every step is proved for every batch size, and the result is checked in NumPy.
 derive-bn --m 4                 derive batch norm, spelled out at m = 4
 derive-bn --layer layernorm     layer norm, for every size
 derive-bn --axes N,C,H,W        batch norm of images
+derive-bn --layer own.tex       your own, from its equations; or own.py:name
 derive-bn --m 4 -o report.pdf   a typeset report
 derive-bn check notes.tex       verify a derivation somebody wrote
 derive-bn layers                what there is to derive
@@ -121,7 +122,13 @@ class CheckRequest:
     "3 nothing refuted but something undecided.",
 )
 @click.option("--m", type=_BatchSize(), help="Batch size (every size) to spell out and check at. Without it: every m.")
-@click.option("--layer", default="batchnorm", show_default=True, metavar="NAME", help="The layer to derive.")
+@click.option(
+    "--layer",
+    default="batchnorm",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="The layer: a name, own.py:name (the file is run), or the equations in own.tex, own.md or - (standard input).",
+)
 @click.option("--axes", metavar="A,B,…", help="The axes of the data, such as N,C,H,W for batch norm of images.")
 @click.option("--format", "form", type=_Nearest(FORMATS), help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
@@ -136,9 +143,9 @@ def cli(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- c
 
 def _run(ask: Request) -> int:
     """Derives, writes, and gives the exit code. What can be wrong with the request is found before any work."""
-    from derive.layers import check_name
+    from derive.own_layers import check_layer
 
-    check_name(ask.layer)
+    check_layer(ask.layer)
     form = _format(ask.form, ask.output, ENDINGS)
     if ask.output is not None:
         _check_target(Path(ask.output))
@@ -167,7 +174,7 @@ def layers_command(form: str) -> None:
 @cli.command("check")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("--given", "givens", multiple=True, metavar="EQ", help="State an equation, such as 'N = m'. Repeatable.")
-@click.option("--layer", metavar="NAME", help="Take the forward pass from a layer where a document has none.")
+@click.option("--layer", metavar="NAME|FILE", help="Take the forward pass from a layer where a document has none.")
 @click.option("--format", "form", type=_Nearest(CHECK_FORMATS), help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json or .sarif.")
 @click.pass_context
@@ -187,15 +194,14 @@ def check_command(context: click.Context, /, **options: Any) -> None:  # noqa: A
 
 def _check(ask: CheckRequest) -> int:
     """Checks every file, writes, and gives the exit code of the worst."""
-    from derive.layers import check_name
+    from derive.own_layers import check_layer, load_layer
 
     if ask.layer is not None:
-        check_name(ask.layer)
+        check_layer(ask.layer)
     if ask.output is not None:
         _check_target(Path(ask.output))
     form = _format(ask.form, ask.output, CHECK_ENDINGS)
     from derive.batch import check_files, documents
-    from derive.layers import load
     from derive.read import parse_equation
     from derive.report.document import EXIT_CODES as CHECK_CODES
     from derive.report.document import worst_of
@@ -203,7 +209,7 @@ def _check(ask: CheckRequest) -> int:
     for given in ask.givens:
         parse_equation(given)
     paths = documents(ask.files)
-    layer = None if ask.layer is None else load(ask.layer)
+    layer = None if ask.layer is None else load_layer(ask.layer)
     reports = tuple(_with_progress(check_files(paths, ask.givens, layer), len(paths)))
     _write_check(reports, form, ask.output)
     for one in reports:
@@ -259,10 +265,20 @@ def _check_text(reports: tuple[DocumentReport, ...], form: str) -> str:
 
 def _derive(ask: Request) -> Report:
     from derive.derivation import derive
+    from derive.own_layers import is_file, load_layer
     from derive.report import report
 
     axes = tuple(axis.strip() for axis in ask.axes.split(",")) if ask.axes else ()
-    return report(derive(ask.layer, ask.m, axes=axes, thorough=ask.thorough), stable=ask.stable)
+    layer = load_layer(ask.layer, axes)
+    try:
+        return report(derive(layer, ask.m, thorough=ask.thorough), stable=ask.stable)
+    except DeriveError:
+        raise
+    except Exception as error:
+        if not is_file(ask.layer):
+            raise
+        said = f"The layer in {ask.layer} can't be derived: {type(error).__name__}: {error}".rstrip(".")
+        raise LayerError(f"{said}. If it should be, report this with the file.") from error
 
 
 def _format(form: str | None, output: str | None, endings: Mapping[str, str]) -> str:

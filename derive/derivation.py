@@ -7,7 +7,7 @@ judges every line, `explicit` and `numeric` are further routes to the same gradi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
@@ -17,10 +17,10 @@ from sympy.core.parameters import distribute
 
 from derive.backward import Adjoint, LocalPartial, adjoint_of, adjoints, local_partials
 from derive.closed_form import Identity, Line, compact, known_sums_put_in, operations
-from derive.errors import LayerError, SizeError
+from derive.errors import LayerError, SizeError, VectorizeError
 from derive.explicit import spell_out
 from derive.graph import Graph, build, upstream_of
-from derive.indices import fresh_index, indices_of, name_of, put_in, relabel
+from derive.indices import Letters, fresh_index, indices_of, letters_in, name_of, put_in, relabel
 from derive.kernel import Kernel, Verdict, partial
 from derive.kernel.verdict import Proved
 from derive.layers import load
@@ -71,6 +71,7 @@ class Step:
 class ClosedForm:
     """The form that was found for ∂L/∂`of`, the layer's stated one, and whether they are equal.
 
+    Where the layer states none, `stated` is None and `verdict` is that on the found form: whether it is ∂L/∂`of`.
     `because` holds the identities without which chain rule and stated form would differ; `operations` counts those of
     the staged and of the found form, equal parts once.
     """
@@ -78,7 +79,7 @@ class ClosedForm:
     of: Quantity
     target: Quantity
     found: Expr
-    stated: Expr
+    stated: Expr | None
     verdict: Verdict
     because: tuple[Reason, ...]
     operations: tuple[int, int]
@@ -123,8 +124,8 @@ class Derivation:
         if m is not None and not (m == int(m) and 1 <= m <= LARGEST_SIZE):
             said = f"m = {m} is not a batch size from 1 to {LARGEST_SIZE}."
             raise SizeError(f"{said} Leave m out for the proof of every m.")
-        self.layer, self.m, self.thorough = layer, m, thorough
-        self.graph: Graph = build(layer)
+        self.layer, self.m, self.thorough = _with_wanted(layer), m, thorough
+        self.graph: Graph = build(self.layer)
 
     def __repr__(self) -> str:
         return f"<Derivation of {self.layer.name}, {self.at or self.every}>"
@@ -187,6 +188,11 @@ class Derivation:
         return _undistributed(lambda: tuple(self._closed_form(claim) for claim in self.layer.gradients))
 
     @cached_property
+    def claims(self) -> tuple[Gradient, ...]:
+        """The closed form of each gradient: the layer's, or the one that was found where it states none."""
+        return _undistributed(lambda: tuple(map(self._claim, self.layer.gradients)))
+
+    @cached_property
     def staged(self) -> tuple[Assignment, ...]:
         """Reverse mode as a program: the adjoints in order, down to the upstream gradient, identities not used."""
         values = {name_of(self._upstream.target): self._upstream}
@@ -200,7 +206,7 @@ class Derivation:
         """Forward pass, closed-form and staged backward pass as NumPy functions of whole arrays."""
         from derive.numeric.functions import functions
 
-        return functions(self.graph, self.staged, self.layer.gradients)
+        return functions(self.graph, self.staged, self.claims)
 
     # --- what is checked -----------------------------------------------------------------------------------------
 
@@ -213,10 +219,26 @@ class Derivation:
 
     @cached_property
     def numeric(self) -> tuple[NumericCheck, ...]:
-        """The closed forms in NumPy against every oracle there is."""
+        """The closed forms in NumPy against every oracle there is; none where they have no array form."""
+        found = self._numeric
+        return () if isinstance(found, str) else found
+
+    @property
+    def not_compared(self) -> str:
+        """Why there is no comparison in NumPy; empty where there is one."""
+        found = self._numeric
+        if isinstance(found, str):
+            return found
+        return "" if found else "nothing could be compared on this data"
+
+    @cached_property
+    def _numeric(self) -> tuple[NumericCheck, ...] | str:
         from derive.numeric.crosscheck import crosscheck
 
-        return crosscheck(self.graph, self.staged, self.layer.gradients, self.m, thorough=self.thorough)
+        try:
+            return crosscheck(self.graph, self.staged, self.claims, self.m, thorough=self.thorough)
+        except VectorizeError as reason:
+            return f"not taken: {reason}"
 
     @property
     def every(self) -> str:
@@ -255,8 +277,22 @@ class Derivation:
     def _upstream(self) -> Assignment:
         return Assignment(adjoint_of(self.graph, self.graph.output), upstream_of(self.graph))
 
+    @cached_property
+    def _letters(self) -> Letters:
+        return letters_in(self.layer.forward)
+
+    def _lettered(self, expr: Expr, around: Iterable[Symbol] = ()) -> Expr:
+        """`expr` with the layer's own letters for bound indices; `around` are the free ones of the equation."""
+        return relabel(expr, frozenset(around), self._letters)
+
+    def _reason(self, one: Identity) -> Reason:
+        around = one.left.free_symbols | one.right.free_symbols
+        one = Identity(self._lettered(one.left, around), self._lettered(one.right, around))
+        return Reason(one, self.kernel.decide(one.left, one.right))
+
     def _judge(self, target: Quantity, value: Expr, rule: str, part: str, identities: Iterable[Identity] = ()) -> Step:
-        because = tuple(Reason(one, self.kernel.decide(one.left, one.right)) for one in identities)
+        because = tuple(map(self._reason, identities))
+        value = self._lettered(value, indices_of(target))
         return Step(target, value, rule, part, self.kernel.decide(target, value), because, self.notation)
 
     def _partial_steps(self) -> Iterable[Step]:
@@ -303,11 +339,19 @@ class Derivation:
         values = (Assignment(one.target, self._simple[one.target].value) for one in self.adjoints)
         return relabel(self._down_to_upstream(target, values), frozenset(indices_of(target)))
 
+    def _claim(self, wanted: Gradient) -> Gradient:
+        return wanted if wanted.value is not None else replace(wanted, value=self._found(self._target(wanted)))
+
+    def _found(self, target: Quantity) -> Expr:
+        """The shortest form that was found for a gradient."""
+        lines = self._lines[target]
+        value = lines[-1].value if lines else self._written_out(target)
+        return self._lettered(value, indices_of(target))
+
     def _closed_form(self, claim: Gradient) -> ClosedForm:
         target = self._target(claim)
-        start, lines = self._written_out(target), self._lines[target]
-        found = lines[-1].value if lines else start
-        verdict = self.kernel.decide(found, claim.value)
+        start, found = self._written_out(target), self._found(target)
+        verdict = self.kernel.decide(target, found) if claim.value is None else self.kernel.decide(found, claim.value)
         counts = operations(start), operations(found)
         because = self._because(target)
         return ClosedForm(claim.of, target, found, claim.value, verdict, because, counts, self.notation)
@@ -335,21 +379,20 @@ class Derivation:
     @cached_property
     def _chain_rule(self) -> Check:
         start = perf_counter()
-        verdicts = tuple(self._by_chain_rule(claim) for claim in self.layer.gradients)
+        verdicts = tuple(self._by_chain_rule(claim) for claim in self.claims)
         return Check("closed form = chain rule over the graph", self.every, verdicts, perf_counter() - start)
 
     def _by_chain_rule(self, claim: Gradient) -> tuple[str, Verdict]:
         target = self._target(claim)
         chain = self._unsimplified(target)
-        return name_of(target), self.kernel.decide(chain, claim.value, explain=self._summed)
+        return name_of(target), self.kernel.decide(chain, claim.form, explain=self._summed)
 
     def _total_derivative_check(self) -> Check:
         start = perf_counter()
         kernel = Kernel(_definitions(self.graph, (), ()))
         loss = Symbol(self.layer.loss)
         verdicts = tuple(
-            (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.value))
-            for claim in self.layer.gradients
+            (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.form)) for claim in self.claims
         )
         return Check("closed form = total derivative by the kernel", self.every, verdicts, perf_counter() - start)
 
@@ -366,10 +409,19 @@ class Derivation:
                 f"not taken: {large if self.m > LARGEST_SPELLED_OUT else many}; the proofs above hold for {self.every}"
             )
             return Check(name, why, (), 0.0)
-        out = spell_out(self.graph, dict.fromkeys(self.graph.sizes, self.m))
+        graph = replace(self.graph, layer=replace(self.layer, gradients=self.claims))
+        out = spell_out(graph, dict.fromkeys(self.graph.sizes, self.m))
         kernel = Kernel(out.coordinates)
         verdicts = tuple((one.of.name, kernel.decide(one.derivative, one.claim)) for one in out.elements)
         return Check(name, f"{self.at}, all {len(verdicts)} elements", verdicts, perf_counter() - start)
+
+
+def _with_wanted(layer: Layer) -> Layer:
+    """The layer with what is to be differentiated spelled out: where it says nothing, all that is not positive."""
+    if layer.gradients:
+        return layer
+    inputs = [one for one in layer.inputs if not one.is_positive] or layer.inputs
+    return replace(layer, gradients=tuple(map(Gradient, inputs)))
 
 
 def worst(verdicts: Iterable[Verdict]) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Rational, S, Sum, Symbol
+from sympy import Abs, Add, Dummy, Expr, Indexed, Integer, Max, Min, Mul, Rational, S, Sum, Symbol, sign
 
+from derive.calculus import without_max
 from derive.graph import Graph, Node, upstream_of
 from derive.indices import indices_of, name_of
 from derive.layers.layer import Gradient
@@ -51,7 +52,7 @@ def spell_out(graph: Graph, sizes: Mapping[Symbol, int]) -> SpelledOut:
     writer = _Writer(graph, {size: Integer(length) for size, length in sizes.items()})
     loss = writer.loss()
     pairs = [pair for claim in graph.layer.gradients for pair in writer.claimed(claim)]
-    names = {total: Symbol(f"Σ{number}") for number, total in enumerate(writer.plain_sums)}
+    names = {total: Symbol(f"Σ{number}", real=total.is_real) for number, total in enumerate(writer.plain_sums)}
     moving = dict.fromkeys(of for of, _ in pairs)
     sums = {name: frozenset(total.args) & moving.keys() for total, name in names.items()}
     named: dict[Expr, Expr] = dict(names)
@@ -65,12 +66,12 @@ def spell_out(graph: Graph, sizes: Mapping[Symbol, int]) -> SpelledOut:
 
 
 def _direction(of: Symbol) -> Symbol:
-    return Symbol(f"v_{of}")
+    return Symbol(f"v_{of}", real=of.is_real)
 
 
 def _along(loss: Expr, moving: Iterable[Symbol]) -> Expr:
     """d/dt of the loss at t = 0, where every x is x + t v: Σ v ∂L/∂x, by one derivative instead of one for every x."""
-    t = Symbol("t")
+    t = Dummy("t", real=True)  # a layer may have a t of its own
     line: dict[Expr, Expr] = {x: Add(x, Mul(t, _direction(x))) for x in moving}
     return _replaced(_replaced(loss, line).diff(t), {t: S.Zero})
 
@@ -91,7 +92,10 @@ def _replaced(expr: Expr, known: dict[Expr, Expr]) -> Expr:
 
 
 class _Writer:
-    """Writes indexed expressions out, element by element; every intermediate is written once for each element."""
+    """Writes indexed expressions out, element by element; every intermediate is written once for each element.
+
+    Where there is a |x|, SymPy has to know that everything is real: of a complex number |x| has no derivative.
+    """
 
     def __init__(self, graph: Graph, sizes: Mapping[Symbol, Integer]) -> None:
         self.graph, self.sizes = graph, sizes
@@ -99,6 +103,8 @@ class _Writer:
         self._written: dict[tuple[str, Elements], Expr] = {}
         self._sums: dict[tuple[Sum, tuple[tuple[Symbol, int], ...]], Expr] = {}
         self._elements: dict[Symbol, None] = {}
+        values = (line.value for line in graph.layer.forward)
+        self._real = True if any(value.has(Abs, sign, Max, Min) for value in values) else None
 
     def coordinate(self, total: Expr, name: Symbol) -> tuple[Symbol, Expr]:
         """The element of a sum that was written last, as `name` minus the others."""
@@ -130,7 +136,7 @@ class _Writer:
         node = self.graph.nodes[name_of(claim.of)]
         for at in self._places(node):
             where = dict(zip(indices_of(claim.of), at, strict=True))
-            yield self._leaf(node.name, at), self.write(claim.value, where)
+            yield self._leaf(node.name, at), self.write(claim.form, where)
 
     def write(self, expr: Expr, at: Mapping[Symbol, int]) -> Expr:
         if isinstance(expr, Symbol):
@@ -144,6 +150,8 @@ class _Writer:
             return self._sums[key]
         if not expr.args:
             return expr
+        if isinstance(expr, Max | Min):
+            return self.write(without_max(expr), at)
         args = [self.write(arg, at) for arg in expr.args]
         return _held(expr, args)
 
@@ -175,8 +183,8 @@ class _Writer:
     def _leaf(self, name: str, at: Elements) -> Symbol:
         node = self.graph.nodes.get(name)
         if node is not None and isinstance(node.target, Symbol):
-            return node.target
-        element = Symbol("_".join((name, *map(str, at))))
+            return node.target if node.target.is_positive else Symbol(name, real=self._real)
+        element = Symbol("_".join((name, *map(str, at))), real=self._real)
         self._elements[element] = None
         return element
 

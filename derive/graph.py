@@ -191,4 +191,5 @@ def _check_claims(graph: Graph) -> None:
         if name in claimed:
             raise LayerError(f"Two gradients are claimed for {name}. Keep one.")
         claimed.add(name)
-        tuple(_reads(claim.value, dict(zip(indices_of(claim.of), _shape(claim.of), strict=True)), claim.of, known))
+        if claim.value is not None:
+            tuple(_reads(claim.value, dict(zip(indices_of(claim.of), _shape(claim.of), strict=True)), claim.of, known))

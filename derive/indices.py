@@ -6,14 +6,27 @@ SymPy's own `subs` into a `Sum` captures bound indices; everything here renames 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from sympy import Expr, Indexed, Sum, Symbol
 
 from derive.layers.layer import Assignment, Quantity
 
-__all__ = ["fresh_index", "indices_of", "name_of", "put_in", "relabel", "rename_bound", "with_indices"]
+__all__ = [
+    "Letters",
+    "fresh_index",
+    "indices_of",
+    "letters_in",
+    "name_of",
+    "put_in",
+    "relabel",
+    "rename_bound",
+    "with_indices",
+]
 
 LETTERS = "ijklpqrstuvwabcdefh"
+Letters = Mapping[Expr, tuple[str, ...]]
+"""By size, the letters that its indices are to have, the first one first."""
 
 
 def name_of(quantity: Quantity) -> str:
@@ -30,10 +43,10 @@ def with_indices(quantity: Quantity, indices: tuple[Expr, ...]) -> Quantity:
     return quantity.base[indices] if isinstance(quantity, Indexed) else quantity
 
 
-def fresh_index(taken: Iterable[Expr]) -> Symbol:
-    """The first letter of i, j, k, … that is not taken."""
+def fresh_index(taken: Iterable[Expr], first: Iterable[str] = ()) -> Symbol:
+    """The first letter of `first`, then of i, j, k, …, that is not taken."""
     used = {str(symbol) for symbol in taken}
-    names = [*LETTERS, *(f"i{number}" for number in range(len(used) + 1))]
+    names = [*first, *LETTERS, *(f"i{number}" for number in range(len(used) + 1))]
     return Symbol(next(name for name in names if name not in used), integer=True)
 
 
@@ -52,7 +65,7 @@ def rename_bound(expr: Expr, taken: frozenset[Expr]) -> Expr:
     return Sum(rename_bound(body, taken), *limits)
 
 
-def relabel(expr: Expr, taken: frozenset[Expr]) -> Expr:
+def relabel(expr: Expr, taken: frozenset[Expr], letters: Letters = MappingProxyType({})) -> Expr:
     """Every bound index becomes the first letter that is free there, so that equal sums are equal expressions.
 
     `taken` holds the letters in use around `expr`: the free indices of the whole equation.
@@ -60,16 +73,27 @@ def relabel(expr: Expr, taken: frozenset[Expr]) -> Expr:
     if not expr.has(Sum):
         return expr
     if not isinstance(expr, Sum):
-        return expr.func(*(relabel(arg, taken) for arg in expr.args))
+        return expr.func(*(relabel(arg, taken, letters) for arg in expr.args))
     body, limits, inner = expr.function, [], taken
     aside = {bound: Symbol(f"_{bound}", integer=True) for bound, *_ in expr.limits}
-    body = relabel(body.xreplace(aside), taken | frozenset(aside.values()))
+    body = relabel(body.xreplace(aside), taken | frozenset(aside.values()), letters)
     for bound, *ends in expr.limits:
-        letter = fresh_index(inner | body.free_symbols)
+        letter = fresh_index(inner | body.free_symbols, letters.get(ends[1], ()))
         body = rename_bound(body, inner | {letter}).xreplace({aside[bound]: letter})
         limits.append((letter, *ends))
         inner |= {letter}
     return Sum(body, *limits)
+
+
+def letters_in(lines: Iterable[Assignment]) -> Letters:
+    """The letters that a forward pass itself gives to the indices of each size, then those it gives to none."""
+    found: dict[Expr, set[str]] = {}
+    for line in lines:
+        for part in (line.target, *line.value.atoms(Indexed)):
+            for index, size in zip(indices_of(part), getattr(part, "shape", ()), strict=False):
+                found.setdefault(size, set()).add(str(index))
+    others = tuple(letter for letter in LETTERS if not any(letter in own for own in found.values()))
+    return {size: (*sorted(own, key=lambda one: (LETTERS.find(one), one)), *others) for size, own in found.items()}
 
 
 def put_in(expr: Expr, values: Mapping[str, Assignment], taken: frozenset[Expr] = frozenset()) -> Expr:

@@ -143,8 +143,8 @@ def test_wrong_input_ends_with_one_sentence_and_leaves_nothing(tmp_path, argumen
 # Run as a user who may write nothing: root gives its rights up once everything light is imported.
 UNPRIVILEGED = """
 import os, sys
-import derive.cli, derive.errors, derive.layers
-derive.layers.check_name = str
+import derive.cli, derive.errors, derive.own_layers
+derive.own_layers.check_name = str
 if os.geteuid() == 0:
     os.setuid(65534)
 sys.argv = ["derive-bn", *sys.argv[1:]]

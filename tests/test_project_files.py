@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 import derive
+from derive.derivation import Derivation
+from derive.own_layers import load_layer
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -91,7 +93,7 @@ def test_an_excerpt_of_a_derivation_is_part_of_one():
 
 
 def test_the_document_in_the_readme_gets_the_verdicts_in_the_readme(tmp_path):
-    (source,) = (text for kind, text in fences() if kind == "latex")
+    source = next(text for kind, text in fences() if kind == "latex")
     (expected,) = (text for _, text in fences() if text.startswith("rms-norm.tex:"))
     (tmp_path / "rms-norm.tex").write_text(source, "utf-8")
     done = subprocess.run(
@@ -103,6 +105,17 @@ def test_the_document_in_the_readme_gets_the_verdicts_in_the_readme(tmp_path):
         encoding="utf-8",
     )
     assert (done.stdout, done.returncode) == (expected, 1), done.stderr
+
+
+def test_the_readmes_own_layer_is_the_one_of_the_transcript(tmp_path):
+    """The equations it shows are those of the file, and the Python file beside them finds the same form."""
+    _, equations = (text for kind, text in fences() if kind == "latex")
+    assert "".join(equations.split()) in "".join((ROOT / "tests/own_layers/power.tex").read_text("utf-8").split())
+    (source,) = (text for kind, text in fences() if kind == "python")
+    (tmp_path / "own.py").write_text(source, "utf-8")
+    (found,) = Derivation(load_layer(f"{tmp_path}/own.py:power")).closed_forms
+    assert str(found) == "∂L/∂x_i = (1/q^(1/4)) (g_i − (y_i³/m) Σ_j g_j y_j)"
+    assert found.verdict.label == "proved"
 
 
 def test_the_python_sessions_are_true():

@@ -160,7 +160,7 @@ JUDGED = [
     ("γ", "Σ(g[j]*x̂[j])/m", Refuted, "left "),
     ("β", "Σ(g[j])", Proved, "proved for every size"),
     ("β", "m*g[i]", Refuted, "left "),
-    ("β", "Σ(g[j]) + Abs(γ) - sqrt(γ**2)", Undecided, "undecided: Abs is outside"),
+    ("β", "Σ(g[j]) + Abs(γ) - sqrt(γ**2)", Undecided, "undecided: the two normal forms differ"),
     ("σ²", "-γ/(2*s**3) * Σ(g[j]*(x[j]-μ))", Proved, "proved for every size"),
     ("μ", "-γ/s * Σ(g[j])", Proved, "proved for every size"),
     ("x̂", "γ*g[i]", Proved, "proved for every size"),

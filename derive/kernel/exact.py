@@ -13,12 +13,29 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Rational, Sum, Symbol, exp, log
+from sympy import (
+    Add,
+    Expr,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Max,
+    Min,
+    Mul,
+    Pow,
+    Rational,
+    Sum,
+    Symbol,
+    exp,
+    log,
+    pi,
+)
 
-from derive.kernel.language import Definitions, Partial, Unsupported, name_of
+from derive.kernel.language import FUNCTIONS, Definitions, Partial, Unsupported, name_of, without_max
 
 Place = tuple[str, tuple[int, ...]]
 MAX_TERMS, MAX_EXPONENT = 20_000, 200
+MAX_ERF, SMALLEST = 60, 1e-60
 Number = Any  # Fraction, an mpmath interval, or a Dual of one of them
 
 
@@ -73,6 +90,23 @@ class Exact:
         return 0
 
     @staticmethod
+    def function(kind: str, value: Number) -> Number:
+        """One of `FUNCTIONS`; all but |x| and sign are rational at 0 alone, where sign is not defined."""
+        if kind == "abs":
+            return abs(value)
+        if kind == "sign":
+            if not value:
+                raise Undefined  # the derivative of |x| has no value there: no claim about one is wrong for it
+            return 1 if value > 0 else -1
+        if value:
+            raise Irrational
+        return int(kind == "cos")
+
+    @staticmethod
+    def pi() -> Number:
+        raise Irrational
+
+    @staticmethod
     def vanishes(value: Number) -> bool:
         return bool(value == 0)
 
@@ -106,6 +140,45 @@ class Interval:
         if value.a <= 0:
             raise Undefined
         return self.iv.log(value)
+
+    def function(self, kind: str, value: Number) -> Number:
+        """One of `FUNCTIONS`. Raises `Undefined` for the sign of what may be 0."""
+        match kind:
+            case "abs":
+                return abs(value)
+            case "sign":
+                return self._sign(value)
+            case "tanh":
+                return self.one - 2 / (self.iv.exp(2 * value) + 1)
+            case "erf":
+                return self.iv.mpf([self._erf(value.a).a, self._erf(value.b).b])  # it grows with its argument
+            case "sin":
+                return self.iv.sin(value)
+        return self.iv.cos(value)
+
+    def pi(self) -> Number:
+        return self.iv.pi + self.zero
+
+    def _sign(self, value: Number) -> Number:
+        if value.a > 0 or value.b < 0:
+            return self.one if value.a > 0 else -self.one
+        raise Undefined
+
+    def _erf(self, value: Number) -> Number:
+        """At a point: 2x/√π Σ (−x²)ⁿ/(n! (2n + 1)).
+
+        Once its terms fall the rest of the series is less than the first one left out.
+        """
+        square = value * value
+        if square.b > MAX_ERF:
+            raise Undefined
+        total, power, number = self.zero, self.one, 0
+        while True:
+            term = power / (2 * number + 1)
+            if number > square.b and abs(term).b < SMALLEST:
+                return 2 * value / self.iv.sqrt(self.pi()) * (total + self.iv.mpf([-SMALLEST, SMALLEST]))
+            total, number = total + term, number + 1
+            power = power * -square / number
 
     @staticmethod
     def vanishes(value: Number) -> bool:
@@ -178,6 +251,15 @@ class Evaluator:
                 return arithmetic.one if left == right else arithmetic.zero
             case Partial():
                 return _Tangent(self, expr, at).of(expr.of, at).tangent
+        return self._applied(expr, at)
+
+    def _applied(self, expr: Expr, at: Mapping[Expr, int]) -> Number:
+        if isinstance(expr, Max | Min):
+            return self.value(without_max(expr), at)
+        if expr is pi:
+            return self.arithmetic.pi()
+        if type(expr) in FUNCTIONS:
+            return self.arithmetic.function(FUNCTIONS[type(expr)], self.value(expr.args[0], at))
         raise Unsupported(f"{type(expr).__name__} can't be evaluated exactly")
 
     def _times(self, expr: Mul, at: Mapping[Expr, int]) -> Number:
@@ -280,7 +362,36 @@ class _Tangent:
                 return self._power(self.of(expr.base, at), _exponent(expr))
             case Rational() | KroneckerDelta():
                 return Dual(self.plain.value(expr, at), arithmetic.zero)
+            case Max() | Min():
+                return self.of(without_max(expr), at)
+        if expr is pi:
+            return Dual(arithmetic.pi(), arithmetic.zero)
+        if type(expr) in FUNCTIONS:
+            return self._function(FUNCTIONS[type(expr)], self.of(expr.args[0], at))
         raise Unsupported(f"the derivative of {type(expr).__name__} can't be evaluated exactly")
+
+    def _function(self, kind: str, inner: Dual) -> Dual:
+        arithmetic = self.plain.arithmetic
+        value = arithmetic.function(kind, inner.value)
+        if kind == "abs" and inner.tangent == 0:  # |o(t)| = o(t), at the kink too
+            return Dual(value, arithmetic.zero)
+        return Dual(value, self._slope(kind, inner.value) * inner.tangent)
+
+    def _slope(self, kind: str, value: Number) -> Number:
+        """The derivative of one of `FUNCTIONS`. Raises `Undefined` at the kink of |x| and the jump of sign."""
+        arithmetic = self.plain.arithmetic
+        match kind:
+            case "abs" | "sign":
+                if arithmetic.vanishes(value):
+                    raise Undefined
+                return arithmetic.function("sign", value) if kind == "abs" else arithmetic.zero
+            case "tanh":
+                return arithmetic.one - arithmetic.function("tanh", value) ** 2
+            case "erf":
+                return 2 * arithmetic.exp(-value * value) / arithmetic.root(arithmetic.pi(), 2)
+            case "sin":
+                return arithmetic.function("cos", value)
+        return -arithmetic.function("sin", value)
 
     def _sum(self, parts: list[Dual]) -> Dual:
         zero = self.plain.arithmetic.zero

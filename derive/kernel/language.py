@@ -8,10 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
-from sympy import Expr, Indexed, KroneckerDelta, Sum, Symbol, Tuple
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    Indexed,
+    KroneckerDelta,
+    Max,
+    Min,
+    Mul,
+    Rational,
+    S,
+    Sum,
+    Symbol,
+    Tuple,
+    cos,
+    erf,
+    sign,
+    sin,
+    tanh,
+)
 
-__all__ = ["Definition", "Definitions", "Partial", "Unsupported", "name_of", "partial", "parts_of", "quantities"]
+__all__ = [
+    "FUNCTIONS",
+    "Definition",
+    "Definitions",
+    "Partial",
+    "Unsupported",
+    "name_of",
+    "partial",
+    "parts_of",
+    "quantities",
+    "without_max",
+]
+
+FUNCTIONS = {Abs: "abs", sign: "sign", tanh: "tanh", erf: "erf", sin: "sin", cos: "cos"}
+"""Functions of one real number of which the normal form knows only that equal arguments give equal values."""
 
 
 class Unsupported(Exception):  # noqa: N818 -- a reason to stay undecided, not an error of the user's
@@ -121,6 +155,17 @@ def _refuse_odd(known: Mapping[str, Definition], target: Expr, indices: tuple[Ex
     loose = {one for one in value.free_symbols if is_index(one)} - set(indices)
     if loose:
         raise ValueError(f"the value of {target} has the index {min(map(str, loose))}, which {target} does not have")
+
+
+def without_max(expr: Max | Min) -> Expr:
+    """max(a, b) = (a + b + |a − b|)/2, one argument after the other; min with −|a − b|."""
+    weight = Rational(1, 2) if isinstance(expr, Max) else Rational(-1, 2)
+
+    def joined(one: Expr, other: Expr) -> Expr:
+        apart = Abs(Add(one, Mul(S.NegativeOne, other)))
+        return Add(Mul(Rational(1, 2), one), Mul(Rational(1, 2), other), Mul(weight, apart))
+
+    return reduce(joined, expr.args)
 
 
 def is_index(symbol: Expr) -> bool:

@@ -55,7 +55,8 @@ def reduced(scope: Scope, poly: Poly) -> Poly:
             rules.append(rule)
             poly = _rewrite(scope, poly, [rule])
     for generator, base in reversed(cleared):
-        poly = _clear(poly, generator, base)
+        # A base brings back what later relations eliminated.
+        poly = _rewrite(scope, _clear(poly, generator, base), rules)
     return pl.settle_deltas(poly)
 
 

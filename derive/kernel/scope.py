@@ -19,6 +19,8 @@ from sympy import (
     Indexed,
     Integer,
     KroneckerDelta,
+    Max,
+    Min,
     Mul,
     Pow,
     Rational,
@@ -27,10 +29,20 @@ from sympy import (
     exp,
     factorint,
     log,
+    pi,
 )
 
 from derive.kernel import polynomial as pl
-from derive.kernel.language import Definition, Definitions, Partial, Unsupported, is_index, name_of
+from derive.kernel.language import (
+    FUNCTIONS,
+    Definition,
+    Definitions,
+    Partial,
+    Unsupported,
+    is_index,
+    name_of,
+    without_max,
+)
 from derive.kernel.polynomial import Atom, Key, Monomial, Poly
 from derive.kernel.reduce import is_zero
 from derive.kernel.total import derivative
@@ -46,7 +58,7 @@ class ZeroDenominator(Unsupported):
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A name for a function of `base`: base^(1/q) for kind "root", exp(base), log(base).
+    """A name for a function of `base`: base^(1/q) for kind "root", exp(base), log(base), one of FUNCTIONS, or π.
 
     `indices` are the free ones of the base.
     """
@@ -112,6 +124,16 @@ class Scope:
                 return self._delta(expr, env)
             case Partial():
                 return derivative(self, expr, env, opaque)
+        if expr is pi:
+            return self.function("π", pl.constant(1))
+        return self._applied(expr, env, opaque)
+
+    def _applied(self, expr: Expr, env: Env, opaque: Opaque) -> Poly:
+        """A function of which nothing is known but that it is one: its value is a name that its argument gives."""
+        if isinstance(expr, Max | Min):
+            return self.poly(without_max(expr), env, opaque)
+        if type(expr) in FUNCTIONS:
+            return self.function(FUNCTIONS[type(expr)], self.poly(expr.args[0], env, opaque))
         raise Unsupported(f"{type(expr).__name__} is outside what the kernel decides")
 
     def _product(self, expr: Mul, env: Env, opaque: Opaque) -> Poly:
@@ -253,7 +275,7 @@ class Scope:
             return {}
         if any(key[0] == pl.DELTA for monomial in poly for key, _ in monomial):
             raise Unsupported("a root of, or a division by, a Kronecker delta")
-        monomial, coefficient, rest = self._content(poly, invertible=exponent.denominator == 1)
+        monomial, coefficient, rest = self._content(self._settled(poly), invertible=exponent.denominator == 1)
         if exponent.denominator == 1 and self._find(rest, "root") is None:
             turned = pl.scale(rest, -1)
             if self._find(turned, "root") is not None:  # 1/(a − b) is −1/(b − a): no second name for it
@@ -261,6 +283,24 @@ class Scope:
         result = self._monomial_power(monomial, coefficient, exponent)
         if rest != pl.constant(1):
             result = pl.multiply(result, self._generator_power(rest, exponent, "root"))
+        return result
+
+    def _settled(self, poly: Poly) -> Poly:
+        """`poly` with whole powers of √m written in m, so that one base is not taken for two."""
+        plain = {made.name for made in self.generators.values() if made.kind == "root" and _is_one_name(made.base)}
+        if not plain & pl.names_of(poly):
+            return poly
+        return pl.total(self._settled_term(monomial, value, plain) for monomial, value in poly.items())
+
+    def _settled_term(self, monomial: Monomial, coefficient: pl.Rational, plain: set[str]) -> Poly:
+        result: Poly = {frozenset(pair for pair in monomial if pair[0][0] not in plain): coefficient}
+        for key, exponent in monomial:
+            if key[0] in plain:
+                whole, rest = divmod(exponent, self.generators[key[0]].q)
+                ((base, number),) = self.base_at(key[0], key[1:]).items()
+                raised = frozenset((one, times * whole) for one, times in base if whole)
+                result = pl.multiply(result, {raised: Fraction(number) ** whole})
+                result = pl.multiply(result, pl.variable(key, rest)) if rest else result
         return result
 
     def _content(self, poly: Poly, *, invertible: bool) -> tuple[Monomial, pl.Rational, Poly]:
@@ -410,6 +450,12 @@ class Scope:
         for dummy in dummies:
             body = pl.bind(body, dummy, self.count)
         return pl.power(body, exponent)
+
+
+def _is_one_name(base: Poly) -> bool:
+    """Whether a base is m or x_i, and no number, sum or product."""
+    (monomial, *others) = base
+    return not others and len(monomial) == 1 and all(key[0] != pl.SIGMA for key, _ in monomial)
 
 
 def _counts(size: Expr) -> bool:

@@ -75,7 +75,7 @@ def _same(atom: Atom, wrt: Atom) -> Poly:
 
 
 def _generator(scope: Scope, atom: Atom, wrt: Atom) -> Poly:
-    """dr = r^(1−q)/q dE for a root, e dE for e = exp E, dE/E for log E."""
+    """dr = r^(1−q)/q dE for a root, e dE for e = exp E, dE/E for log E. Raises `Unsupported` for others."""
     generator = scope.generators[atom[0]]
     base = scope.base_at(atom[0], atom[1:])
     inner = differentiate(scope, base, wrt)
@@ -85,8 +85,10 @@ def _generator(scope: Scope, atom: Atom, wrt: Atom) -> Poly:
             outer = pl.scale(rest, Fraction(1, generator.q))
         case "exp":
             outer = pl.variable(atom)
-        case _:
+        case "log":
             outer = scope.power(base, Fraction(-1))
+        case kind:
+            raise Unsupported(f"the derivative of {kind} is outside what the kernel decides")
     return pl.multiply(outer, inner)
 
 

@@ -65,7 +65,10 @@ def _refuse_taken(layer: Layer, axes: tuple[str, ...], but: Collection[str] = ()
 
 
 def _symbols(layer: Layer) -> set[Symbol]:
-    values = [*(line.value for line in layer.forward), *(claim.value for claim in layer.gradients)]
+    values = [
+        *(line.value for line in layer.forward),
+        *(claim.value for claim in layer.gradients if claim.value is not None),
+    ]
     return set[Symbol]().union(*(value.free_symbols | value.atoms(Symbol) for value in values))
 
 
@@ -92,7 +95,7 @@ class _Rewriting:
         return Assumption(changed, one.over)
 
     def gradient(self, one: Gradient) -> Gradient:
-        return Gradient(self.quantity(one.of), self.expr(one.value))
+        return Gradient(self.quantity(one.of), None if one.value is None else self.expr(one.value))
 
     def upstream(self) -> IndexedBase:
         output = self.quantity(self.old.output)
@@ -185,10 +188,10 @@ class _Repeating(_Rewriting):
         ]
 
     def gradient(self, one: Gradient) -> Gradient:
-        value: Expr = self.expr(one.value)
-        if _name(one.of) in self.shared:
-            value = Sum(value, (self.letter, 1, self.axis))
-        return Gradient(self.quantity(one.of), value)
+        found = super().gradient(one)
+        if _name(one.of) not in self.shared or found.value is None:
+            return found
+        return Gradient(found.of, Sum(found.value, (self.letter, 1, self.axis)))
 
 
 def _without(layer: Layer, letter: Symbol) -> Layer:

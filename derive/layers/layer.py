@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 from sympy import Expr, Idx, Indexed, IndexedBase, Mul, Sum, Symbol
 
+from derive.errors import LayerError
+
 __all__ = [
     "Assignment",
     "Assumption",
@@ -43,10 +45,20 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """A claimed closed form: ∂L/∂`of` = `value`, in inputs, intermediates and the layer's upstream gradient."""
+    """A closed form: ∂L/∂`of` = `value`, in inputs, intermediates and the layer's upstream gradient.
+
+    Without `value` nothing is claimed: the closed form is to be found.
+    """
 
     of: Quantity
-    value: Expr
+    value: Expr | None = None
+
+    @property
+    def form(self) -> Expr:
+        """The closed form, where there is one."""
+        if self.value is None:
+            raise LayerError(f"No closed form is stated for {self.of}. State one, or ask for the one that is found.")
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +84,10 @@ class Layer:
 
     `inputs` are given from outside, in the order a function would take them; `forward` assigns each intermediate once,
     in order, and the last target is the output. `upstream` is the tensor g with g_i = ∂L/∂y_i, of the output's shape.
-    `gradients` holds one claim per input that is differentiated. `source` says where the claims were published, `loss`
-    how the loss is called. `assumptions` are what is known of inputs that are not differentiated.
+    `gradients` holds one entry per input that is differentiated: a claimed closed form, or none, and then it is to be
+    found. Without any entry, every input is differentiated that is not declared positive. `source` says where the
+    claims were published, `loss` how the loss is called. `assumptions` are what is known of inputs that are not
+    differentiated.
     """
 
     name: str

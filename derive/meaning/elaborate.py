@@ -10,7 +10,29 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sympy import Add, Expr, IndexedBase, Integer, KroneckerDelta, Mul, Pow, Rational, S, Sum, Symbol, exp, log
+from sympy import (
+    Abs,
+    Add,
+    Expr,
+    IndexedBase,
+    Integer,
+    KroneckerDelta,
+    Max,
+    Min,
+    Mul,
+    Pow,
+    Rational,
+    S,
+    Sum,
+    Symbol,
+    cos,
+    erf,
+    exp,
+    log,
+    sign,
+    sin,
+    tanh,
+)
 
 from derive.meaning.names import plain, whole_number
 from derive.meaning.sizes import Sizes, size_of_range
@@ -36,6 +58,18 @@ __all__ = ["TYPICAL_SIZES", "Elaborator", "Meaningless", "Vocabulary", "typical_
 
 TYPICAL_SIZES = frozenset("mnNMD")
 MOST_DIGITS = 1_000
+FUNCTIONS = {
+    "abs": Abs,
+    "cos": cos,
+    "erf": erf,
+    "exp": exp,
+    "ln": log,
+    "log": log,
+    "sgn": sign,
+    "sign": sign,
+    "sin": sin,
+    "tanh": tanh,
+}
 FUNCTION_LETTERS = frozenset("fFhφψσ")
 
 
@@ -292,14 +326,17 @@ class Elaborator:
     # --- functions -----------------------------------------------------------------------------------------------
 
     def _call(self, tree: Call, bound: Mapping[str, Expr]) -> Expr:
+        function = tree.function.lower()
+        if function in {"max", "min"} and len(tree.arguments) > 1:
+            return (Max if function == "max" else Min)(*(self.expr(one, bound) for one in tree.arguments))
         if len(tree.arguments) != 1:
             raise Meaningless(f"the function {tree.function}")
         (argument,) = tree.arguments
-        match tree.function.lower():
-            case "exp":
-                return exp(self.expr(argument, bound))
-            case "log" | "ln":
-                return log(self.expr(argument, bound))
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](self.expr(argument, bound))
+        match function:
+            case "relu":
+                return Max(self.expr(argument, bound), S.Zero)
             case "mean" | "e" | "𝔼":
                 return self._mean(argument, bound)
             case "var" | "variance":

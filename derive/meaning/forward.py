@@ -16,7 +16,10 @@ from derive.notation.syntax import Call, Fraction, Minus, Name, Node, Number, Pa
 
 __all__ = ["FUNCTIONS", "Definition", "Forward", "Statement", "Story", "Unread", "tell"]
 
-FUNCTIONS = frozenset({"exp", "log", "ln", "mean", "e", "𝔼", "var", "variance", "‖", "norm"})
+FUNCTIONS = frozenset(
+    {"exp", "log", "ln", "mean", "e", "𝔼", "var", "variance", "‖", "norm"}
+    | {"abs", "cos", "erf", "max", "min", "relu", "sgn", "sign", "sin", "tanh"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 
-from sympy import Expr, Indexed, IndexedBase, Sum, Symbol
+from sympy import Expr, Indexed, Sum, Symbol
 
 from derive.backward import Adjoint, adjoints, local_partials
 from derive.calculus import differentiate
 from derive.closed_form import compact
-from derive.errors import DeriveError, LayerError
+from derive.errors import DeriveError
 from derive.graph import Graph, build
 from derive.indices import indices_of, put_in, relabel
 from derive.kernel import Kernel, partial
 from derive.kernel.language import Partial, quantities
-from derive.layers.layer import Assignment, Layer
+from derive.meaning.layer import as_layer
 from derive.meaning.problem import LOCAL, Pair, Problem, name_of
 
 __all__ = ["Truth"]
@@ -36,45 +36,12 @@ class Truth:
         """The document's forward pass as a computation graph; None if it does not make one."""
         if len(self.problem.outputs) != 1 or not self.problem.values:
             return None
+        loss = next(iter(sorted(self.problem.story.losses)), "L")
+        (output,) = self.problem.outputs
         try:
-            return build(self._layer())
+            return build(as_layer(self.problem, loss, f"∂{loss}/∂{output}"))
         except DeriveError:
             return None
-
-    def _layer(self) -> Layer:
-        (output,) = self.problem.outputs
-        names = self._order(output)
-        lines = tuple(Assignment(*self.problem.values[name]) for name in names if name in self.problem.values)
-        if not lines or name_of(lines[-1].target) != output:
-            raise LayerError(f"{output} has no definition with a meaning. Give it one.")
-        defined = {name_of(line.target) for line in lines}
-        read = quantities(*(line.value for line in lines))
-        leaves = {name_of(q): q for q in read if name_of(q) not in defined and not _is_integer(q)}
-        loss = next(iter(sorted(self.problem.story.losses)), "L")
-        upstream = IndexedBase(f"∂{loss}/∂{output}", shape=getattr(lines[-1].target, "shape", None) or (1,))
-        inputs = tuple(self._at_home(leaf) for leaf in leaves.values())
-        return Layer("document", "Document", inputs, lines, upstream, (), "", loss)
-
-    def _order(self, output: str) -> list[str]:
-        """The intermediates behind the output, each after those it reads."""
-        found: dict[str, None] = {}
-
-        def visit(name: str) -> None:
-            if name in self.problem.definitions and name not in found:
-                for read in sorted(self.problem.forward.reads(name) - {name}):
-                    visit(read)
-                found[name] = None
-
-        visit(output)
-        return list(found)
-
-    def _at_home(self, leaf: Expr) -> Expr:
-        """A leaf at the letters its author usually gives it."""
-        if not isinstance(leaf, Indexed):
-            return leaf
-        letters = self.problem.words.letters.get(name_of(leaf), ())
-        usual = tuple(Symbol(letter, integer=True) for letter in letters)
-        return leaf.base[usual] if len(usual) == len(leaf.indices) else leaf
 
     @cached_property
     def adjoints(self) -> dict[str, Adjoint]:
@@ -165,7 +132,3 @@ def _moved(value: Expr, at: Expr, to: Expr) -> Expr:
     moved = dict(zip(old, new, strict=True))
     # Bound letters are put aside from both, so that none of them is moved along or captures a new one.
     return relabel(value, frozenset((*old, *new))).xreplace(moved) if old != new else value
-
-
-def _is_integer(quantity: Expr) -> bool:
-    return isinstance(quantity, Symbol) and bool(quantity.is_integer)

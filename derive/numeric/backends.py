@@ -26,7 +26,7 @@ __all__ = ["AUTOGRAD", "FUNCTIONS", "JAX", "MPMATH", "NUMPY", "TORCH", "Backend"
 
 Operations = Mapping[str, Callable[..., Any]]
 
-FUNCTIONS = ("sqrt", "exp", "log", "tanh", "sin", "cos", "absolute")
+FUNCTIONS = ("sqrt", "exp", "log", "tanh", "sin", "cos", "absolute", "sign", "erf")
 """The functions of one argument an expression may contain; `power` and `total` come on top."""
 
 
@@ -55,16 +55,18 @@ def _numbers(table: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[...,
 
 def _python_numbers() -> dict[str, Callable[..., Any]]:
     """Functions of sizes and constants. Roots of negative numbers are nan, as on arrays."""
-    names = ("exp", "log", "tanh", "sin", "cos")
-    return _numbers({name: getattr(math, name) for name in names} | {"sqrt": _root, "absolute": abs, "power": pow})
+    names = ("exp", "log", "tanh", "sin", "cos", "erf")
+    own = {"sqrt": _root, "absolute": abs, "power": pow, "sign": lambda value: float((value > 0) - (value < 0))}
+    return _numbers({name: getattr(math, name) for name in names} | own)
 
 
 def _root(value: float) -> float:
     return math.sqrt(value) if value >= 0 else math.nan
 
 
-def _elementary(module: Module) -> dict[str, Callable[..., Any]]:
-    functions = {name: getattr(module, name) for name in FUNCTIONS}
+def _elementary(module: Module, own: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """The functions under NumPy's names, but for `own`."""
+    functions = {name: own[name] if name in own else getattr(module, name) for name in FUNCTIONS}
     shared = {"shape": module.shape, "reshape": module.reshape, "transpose": module.transpose}
     return functions | shared | {"constant": _constant, "power": pow} | _python_numbers()
 
@@ -72,7 +74,25 @@ def _elementary(module: Module) -> dict[str, Callable[..., Any]]:
 @cache
 def _numpy() -> Operations:
     totals: dict[str, Callable[..., Array]] = {"total": _numpy_total, "inner": _numpy_inner}
-    return _elementary(np) | totals | {"broadcast": _numpy_broadcast, "arrays": _numpy_arrays}
+    own = {"absolute": _numpy_absolute, "sign": _numpy_sign, "erf": _numpy_erf}
+    return _elementary(np, own) | totals | {"broadcast": _numpy_broadcast, "arrays": _numpy_arrays}
+
+
+# A complex number is a real one and a tiny step away from it, i h: functions are continued along the real line.
+def _numpy_absolute(array: Array) -> Array:
+    return array * _numpy_sign(array) if np.iscomplexobj(array) else np.absolute(array)
+
+
+def _numpy_sign(array: Array) -> Array:
+    return np.sign(np.real(array))
+
+
+def _numpy_erf(array: Array) -> Array:
+    real = np.asarray(np.real(array))
+    value = np.reshape([math.erf(one) for one in real.flat], real.shape).astype(real.dtype)
+    if not np.iscomplexobj(array):
+        return value
+    return value + 1j * np.imag(array) * (2 / math.sqrt(math.pi)) * np.exp(-np.square(real))
 
 
 def _numpy_total(array: Array, axis: int) -> Array:
@@ -116,7 +136,15 @@ def _is_floating(value: Array) -> bool:
 def _autograd() -> Operations:
     module = import_module("autograd.numpy")
     own = _totals(_keepdims(module.sum)) | {"broadcast": _widen(module), "arrays": _as_arrays(module.array)}
-    return _elementary(module) | own
+    return _elementary(module, {"erf": _autograd_erf()}) | own
+
+
+def _autograd_erf() -> Callable[..., Any]:
+    """autograd's own erf needs SciPy."""
+    extend = import_module("autograd.extend")
+    erf = extend.primitive(_numpy_erf)
+    extend.defvjp(erf, lambda _, x: lambda g: g * (2 / math.sqrt(math.pi)) * np.exp(-np.square(x)))
+    return erf  # type: ignore[no-any-return]
 
 
 def _keepdims(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,7 +164,7 @@ def _as_arrays(convert: Callable[..., Any]) -> Callable[..., Any]:
 def _jax() -> Operations:
     module = import_module("jax.numpy")
     own = _totals(_keepdims(module.sum)) | {"broadcast": module.broadcast_to, "arrays": _as_arrays(module.asarray)}
-    return _elementary(module) | own
+    return _elementary(module, {"erf": import_module("jax.scipy.special").erf}) | own
 
 
 @cache

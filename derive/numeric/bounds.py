@@ -119,6 +119,7 @@ SLOPES: dict[str, Callable[[Array], Array]] = {
     "sin": np.ones_like,
     "cos": np.ones_like,
     "absolute": np.ones_like,
+    "erf": lambda value: np.full_like(value, 1.2),
 }
 """A bound on the derivative of each function."""
 
@@ -131,10 +132,11 @@ def bounded(unit: float) -> Backend:
 @cache
 def _operations(unit: float) -> Operations:
     plain = dict(NUMPY.load())
-    functions = {name: _function(name, plain[name]) for name in FUNCTIONS}
+    functions = {name: _function(name, plain[name]) for name in FUNCTIONS if name in SLOPES}
     own: dict[str, Callable[..., Any]] = {
         "total": _total,
         "inner": lambda first, second, axis: _total(first * second, axis),
+        "sign": _sign,
         "power": pow,
         "shape": np.shape,
         "reshape": _reshape,
@@ -160,6 +162,12 @@ def _function(name: str, function: Callable[[Array], Array]) -> Callable[[Bounde
         return argument._rounded(value, error, None if argument.scale is None else np.abs(value))  # noqa: SLF001
 
     return apply
+
+
+def _sign(argument: Bounded) -> Bounded:
+    """Exact away from 0; where rounding could turn it, nothing is known."""
+    error = np.where(np.abs(argument.value) > argument.error, 0.0, np.inf)
+    return Bounded(np.sign(argument.value), error, None, argument.unit)
 
 
 def _total(array: Bounded, axis: int) -> Bounded:

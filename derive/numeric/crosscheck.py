@@ -23,7 +23,7 @@ from derive.indices import name_of
 from derive.layers.layer import Assignment, Gradient
 from derive.numeric.backends import AUTOGRAD, JAX, TORCH
 from derive.numeric.bounds import Bounded, bounded
-from derive.numeric.functions import Functions, adjoint_name, functions
+from derive.numeric.functions import Functions, adjoint, functions
 from derive.numeric.oracles import AUTODIFF, autodiff, estimate, probes_of
 from derive.numeric.program import Array, measure
 
@@ -68,7 +68,10 @@ class NumericCheck:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What data to draw: data = offset + scale · normal, or all elements equal to `offset` if `scale` is 0."""
+    """What data to draw: data = offset + scale · normal, or all elements equal to `offset` if `scale` is 0.
+
+    With a `sign` every number has that one.
+    """
 
     m: int
     trailing: tuple[int, ...] = ()
@@ -77,6 +80,7 @@ class Case:
     scale: float = 1.0
     dtype: str = "float64"
     note: str = ""
+    sign: int | None = None
 
 
 KINDS = (
@@ -162,9 +166,9 @@ def _compare(made: Functions, case: Case, rng: Random, *, thorough: bool) -> Ite
     state = rng.getstate()
     trial = _trial(made, case, rng)
     if not _defined(trial):
-        # What is given may have to be positive, as a variance has; the same draw, without its signs.
+        # A root or a logarithm may ask for positive inputs; the same draw, without its signs.
         rng.setstate(state)
-        trial = _trial(made, case, rng, signs=(1.0,))
+        trial = _trial(made, replace(case, sign=1), rng)
     if not _defined(trial):
         return
     told = [name for name in _checked(trial) if _tells(trial, name)]
@@ -182,9 +186,8 @@ def _checked(trial: Trial) -> list[str]:
     names = [name for name in trial.made.claimed if name in trial.made.names]
     lost = [name for name in names if name not in trial.staged_bounds]
     if lost:
-        raise DeriveError(
-            f"{adjoint_name(trial.made.graph, lost[0])} is claimed, but no step assigns it. Add its step."
-        )
+        name = adjoint(trial.made.graph, lost[0])
+        raise DeriveError(f"{name} is claimed, but no step assigns it. Add its step.")
     return names
 
 
@@ -200,8 +203,8 @@ def _libraries(*, thorough: bool) -> list[str]:
     return [backend.name for backend in wanted if backend.name in AUTODIFF and backend.installed]
 
 
-def _trial(made: Functions, case: Case, rng: Random, signs: tuple[float, ...] = (-1.0, 1.0)) -> Trial:
-    inputs = tuple(_draw(made.graph, node, case, rng, signs) for node in made.graph.inputs)
+def _trial(made: Functions, case: Case, rng: Random) -> Trial:
+    inputs = tuple(_draw(made.graph, node, case, rng) for node in made.graph.inputs)
     g = _like(_normal(_output_shape(made, inputs), rng), case)
     claimed = made.backward(_cast(g, case), *(_cast(array, case) for array in inputs))
     claimed_bounds, staged_bounds = _bounds(made, case, g, inputs)
@@ -223,23 +226,23 @@ def _bounds(
     return run(case.dtype, closed=True), run("float64", closed=False)
 
 
-def _draw(graph: Graph, node: Node, case: Case, rng: Random, signs: tuple[float, ...]) -> Array:
+def _draw(graph: Graph, node: Node, case: Case, rng: Random) -> Array:
     """An input. A positive number (ε) is the case's; a tensor of the output's shape is data; the rest is of size 1."""
     if not node.shape and node.target.is_positive:
         return float(_like(np.asarray(case.positive), case))
     shape = (*_lengths(graph, node, case.m), *case.trailing)
-    if node.shape and node.shape == graph.output.shape:
-        return _like(case.offset + case.scale * _normal(shape, rng), case)
-    return _like(_as_assumed(graph, node, _varied(shape, rng, signs)), case)
+    data = node.shape and node.shape == graph.output.shape
+    drawn = case.offset + case.scale * _normal(shape, rng) if data else _varied(shape, rng)
+    signed = drawn if case.sign is None else case.sign * np.abs(drawn)
+    return _like(_as_assumed(graph, node, signed), case)
 
 
 def _as_assumed(graph: Graph, node: Node, array: Array) -> Array:
     """`array` shifted so that what the layer assumes of this input holds, up to the rounding of the case's dtype."""
     for one in graph.layer.assumptions:
         if name_of(one.of) == node.name:
-            array = (
-                array + (1 - np.sum(array, axis := one.of.indices.index(one.over), keepdims=True)) / array.shape[axis]
-            )
+            axis = one.of.indices.index(one.over)
+            array = array + (1 - np.sum(array, axis, keepdims=True)) / array.shape[axis]
     return array
 
 
@@ -248,9 +251,9 @@ def _normal(shape: tuple[int, ...], rng: Random) -> Array:
     return np.reshape([rng.gauss(0.0, 1.0) for _ in range(math.prod(shape))], shape)
 
 
-def _varied(shape: tuple[int, ...], rng: Random, signs: tuple[float, ...]) -> Array:
-    """Numbers of these signs and of size 1/2 to 2: not constant, and none close to 0."""
-    return np.reshape([rng.uniform(0.5, 2.0) * rng.choice(signs) for _ in range(math.prod(shape))], shape)
+def _varied(shape: tuple[int, ...], rng: Random) -> Array:
+    """Numbers of either sign and of size 1/2 to 2: not constant, and none close to 0."""
+    return np.reshape([rng.uniform(0.5, 2.0) * rng.choice((-1.0, 1.0)) for _ in range(math.prod(shape))], shape)
 
 
 def _lengths(graph: Graph, node: Node, m: int) -> tuple[int, ...]:

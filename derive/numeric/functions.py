@@ -20,11 +20,11 @@ from derive.numeric.backends import NUMPY, Backend
 from derive.numeric.lowering import shape_of
 from derive.numeric.program import Array, Program, compile_program
 
-__all__ = ["Functions", "adjoint_name", "functions"]
+__all__ = ["Functions", "adjoint", "functions"]
 
 
-def adjoint_name(graph: Graph, name: str) -> str:
-    """The adjoint of v is named ∂L/∂v, with the layer's own name for L."""
+def adjoint(graph: Graph, name: str) -> str:
+    """What the adjoint of v is called: ∂L/∂v, for the layer's own name of the loss."""
     return f"∂{graph.layer.loss}/∂{name}"
 
 
@@ -68,9 +68,12 @@ class Functions:
 
     def staged(self, g: Array, *inputs: Array) -> dict[str, Array]:
         """The gradient of every input from the reverse-mode steps, with the shapes of `backward`."""
-        outputs = (name_of(output) for output in self.staged_program.outputs)
-        names = tuple(output.removeprefix(adjoint_name(self.graph, "")) for output in outputs)
-        return self._gradients(self.staged_program, names, g, inputs)
+        return self._gradients(self.staged_program, self._staged_names, g, inputs)
+
+    @property
+    def _staged_names(self) -> tuple[str, ...]:
+        prefix = adjoint(self.graph, "")
+        return tuple(name_of(output).removeprefix(prefix) for output in self.staged_program.outputs)
 
     def _gradients(
         self, program: Program, names: tuple[str, ...], g: Array, inputs: Sequence[Array]
@@ -104,9 +107,9 @@ def functions(
     forward = graph.layer.forward
     given = (_given(graph),)
     both = (upstream_of(graph), *inputs)
-    claims = tuple(_claim(gradient, adjoint_name(graph, name_of(gradient.of))) for gradient in gradients)
-    names = [adjoint_name(graph, node.name) for node in graph.inputs]
-    wanted = tuple(_adjoint(name, staged) for name in names if _has_adjoint(name, staged))
+    claims = tuple(_claim(graph, gradient) for gradient in gradients)
+    found = {node.name: _assigned(adjoint(graph, node.name), staged) for node in graph.inputs}
+    wanted = tuple(target for target in found.values() if target is not None)
     return Functions(
         graph,
         compile_program(inputs, forward, (graph.output.target,), backend),
@@ -118,12 +121,13 @@ def functions(
 
 def _given(graph: Graph) -> Assignment:
     """The adjoint of the output under its other name."""
-    return Assignment(_like(graph.output.target, adjoint_name(graph, graph.output.name)), upstream_of(graph))
+    return Assignment(_like(graph.output.target, adjoint(graph, graph.output.name)), upstream_of(graph))
 
 
-def _claim(gradient: Gradient, name: str) -> Assignment:
+def _claim(graph: Graph, gradient: Gradient) -> Assignment:
     """A claim as an assignment. Its target is named as no quantity of a layer or of the staged steps can be."""
-    return Assignment(_like(gradient.of, f"claimed {name}"), gradient.value)
+    name = f"claimed {adjoint(graph, name_of(gradient.of))}"
+    return Assignment(_like(gradient.of, name), gradient.form)
 
 
 def _like(quantity: Quantity, name: str) -> Quantity:
@@ -132,12 +136,9 @@ def _like(quantity: Quantity, name: str) -> Quantity:
     return tensor(name, *shape)[quantity.indices] if shape else Symbol(name)
 
 
-def _has_adjoint(name: str, staged: tuple[Assignment, ...]) -> bool:
-    return any(name_of(step.target) == name for step in staged)
-
-
-def _adjoint(name: str, staged: tuple[Assignment, ...]) -> Quantity:
+def _assigned(name: str, staged: tuple[Assignment, ...]) -> Quantity | None:
+    """The target of the step that assigns an adjoint; None for an input that is not differentiated."""
     found = [step.target for step in staged if name_of(step.target) == name]
-    if len(found) != 1:
+    if len(found) > 1:
         raise DeriveError(f"{name} is assigned {len(found)} times. Assign each adjoint once.")
-    return found[0]
+    return found[0] if found else None

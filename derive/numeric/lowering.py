@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sympy import Add, Expr, Function, Indexed, Integer, Mul, NumberSymbol, Pow, Rational, S, Sum, Symbol
+from sympy import Add, Expr, Function, Indexed, Integer, Max, Min, Mul, NumberSymbol, Pow, Rational, S, Sum, Symbol
 from sympy import Float as FloatNumber
 from sympy.core.function import AppliedUndef
 
+from derive.calculus import without_max
 from derive.errors import VectorizeError
 from derive.indices import name_of
 from derive.layers.layer import Assignment, Quantity
@@ -39,6 +40,8 @@ CALLS = {
         "sin": "sin",
         "cos": "cos",
         "Abs": "absolute",
+        "sign": "sign",
+        "erf": "erf",
     }.items()
 }
 sqrt = Function("sqrt")
@@ -217,6 +220,8 @@ class Lowering:
         return self._named(power(base, self.lower(exponent, ranges)))
 
     def _call(self, expr: Expr, ranges: Mapping[Symbol, int]) -> Expr:
+        if isinstance(expr, Max | Min):
+            return self.lower(without_max(expr), ranges)
         name = type(expr).__name__
         if name not in CALLS or isinstance(expr, AppliedUndef):
             raise VectorizeError(f"{expr} has no array form. Use +, ·, powers, Σ and {', '.join(CALLS)}.")

@@ -62,12 +62,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ClosedFormLine:
-    """The closed form found for one gradient, beside the stated one."""
+    """The closed form found for one gradient, beside the stated one; `stated` is None where the layer states none."""
 
     of: str
     name: Formula
     found: Formula
-    stated: Formula
+    stated: Formula | None
     judged: Judged
     because: tuple[Formula, ...]
     operations_staged: int
@@ -102,7 +102,7 @@ class NumericLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a writer needs. `m` is None for every m.
+    """Everything a writer needs. `m` is None for every m; `loss` is the name of what is differentiated.
 
     `every` and `at` say for which sizes in words: "every N and D", "N = D = 4". `assumptions` are equations that are
     taken to hold.
@@ -164,7 +164,7 @@ class _Reporter:
             forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),
             steps=steps,
             closed_forms=closed_forms,
-            checks=(*checks, numeric_route(one.numeric, 0.0 if self.stable else seconds)),
+            checks=(*checks, numeric_route(one, 0.0 if self.stable else seconds)),
             numeric=numeric,
             verdict=one.verdict,
             versions=() if self.stable else versions(),
@@ -234,7 +234,7 @@ class _Reporter:
             name_of(form.of),
             self.formula(form.target),
             self.formula(form.found),
-            self.formula(form.stated),
+            None if form.stated is None else self.formula(form.stated),
             self.judge(form.verdict),
             self.identities(form.because),
             staged,
@@ -272,16 +272,16 @@ def _entry(one: Derivation) -> Entry:
     reporter = _Reporter(one, stable=True)
     forward = (reporter.equation(line.target, line.value) for line in one.layer.forward)
     claims = (
-        reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.value)
-        for claim in one.layer.gradients
+        reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.form) for claim in one.claims
     )
     return Entry(one.layer.name, one.layer.title, tuple(forward), reporter.assumptions(), tuple(claims))
 
 
-def numeric_route(found: tuple[NumericCheck, ...], seconds: float) -> CheckLine:
+def numeric_route(derivation: Derivation, seconds: float) -> CheckLine:
     """The fourth route as one line beside the exact ones."""
+    found = derivation.numeric
     if not found:
-        return CheckLine("closed form in NumPy = every oracle", "", "nothing could be compared on this data", seconds)
+        return CheckLine("closed form in NumPy = every oracle", "", derivation.not_compared, seconds)
     failed = sum(not one.passed for one in found)
     detail = f"{len(found)} comparisons" + (f", {failed} outside their tolerance" if failed else "")
     return CheckLine("closed form in NumPy = every oracle", "failed" if failed else "passed", detail, seconds)

@@ -66,17 +66,16 @@ class Drawn:
 def drawn_nodes(report: Report) -> tuple[Drawn, ...]:
     """The graph's nodes and the loss."""
     named = {line.name.text for line in report.steps} | {form.name.text for form in report.closed_forms}
-    nodes = [_drawn(node, report.loss, named) for node in report.graph]
+    nodes = [_drawn(node, named, report.loss) for node in report.graph]
     output = next(node.name for node in report.graph if node.kind == "output")
-    # No layer's name has a blank, so the loss is a node of its own even where a layer has an L.
+    # No quantity has a name with a blank, so the loss is a node of its own even where its letter is one's name.
     return (*nodes, Drawn(f"{report.loss.text} ", ascii_math(report.loss.latex), "", "loss", (output,)))
 
 
-def _drawn(node: GraphNode, loss: Formula, named: set[str]) -> Drawn:
+def _drawn(node: GraphNode, named: set[str], loss: Formula) -> Drawn:
     flows = node.kind == "output" or f"∂{loss.text}/∂{node.symbol.text}" in named
-    symbol = ascii_math(node.symbol.latex)
-    adjoint = rf"\partial {ascii_math(loss.latex)}/\partial {symbol}"
-    return Drawn(node.name, symbol, adjoint if flows else "", node.kind, node.reads)
+    symbol, top = ascii_math(node.symbol.latex), ascii_math(loss.latex)
+    return Drawn(node.name, symbol, rf"\partial {top}/\partial {symbol}" if flows else "", node.kind, node.reads)
 
 
 def column_of(nodes: Sequence[Drawn]) -> dict[str, int]:

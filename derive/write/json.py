@@ -32,7 +32,7 @@ def _report(report: Report) -> dict[str, Any]:
         "closed_form": {
             f"d{form.of}": {
                 **_formula(form.found),
-                "stated": _formula(form.stated),
+                "stated": None if form.stated is None else _formula(form.stated),
                 **_judged(form.judged),
                 "used": [_formula(one) for one in form.because],
                 "operations": {"staged": form.operations_staged, "closed_form": form.operations_found},

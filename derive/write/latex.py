@@ -19,6 +19,7 @@ from derive.write.drawing import Drawing
 from derive.write.prose import Prose, ascii_math
 from derive.write.wording import (
     ASSUMED,
+    NOTHING_STATED,
     SECTIONS,
     Table,
     Voice,
@@ -116,8 +117,8 @@ _NUMBERED: Final = 36.0  # em of formula beside an equation number
 _PLAIN: Final = 39.0
 _INLINE: Final = 22.0
 _LEGEND: Final = (
-    "Solid arrows: the forward pass. Dashed arrows: gradients flow back from the loss L; under each node stands its "
-    "adjoint."
+    "Solid arrows: the forward pass. Dashed arrows: gradients flow back from the loss {loss}; under each node stands "
+    "its adjoint."
 )
 
 
@@ -181,7 +182,7 @@ class _Article:
     def _graph(self) -> Iterator[str]:
         yield "\n\\section{Computation graph}"
         yield environment("center", Drawing(self.report).tikz())
-        yield rf"\aside{{{self.prose(_LEGEND)}}}"
+        yield rf"\aside{{{self.prose(_LEGEND.format(loss=self.report.loss.text))}}}"
 
     def _steps(self) -> Iterator[str]:
         for part, lines in groupby(self.report.steps, key=lambda line: line.part):
@@ -219,14 +220,18 @@ class _Article:
             yield from self._closed_form(form)
 
     def _closed_form(self, form: ClosedFormLine) -> Iterator[str]:
-        found, stated = (f"{form.name.latex} = {right.latex}" for right in (form.found, form.stated))
-        same = form.found.latex == form.stated.latex
+        found = f"{form.name.latex} = {form.found.latex}"
         short, wide = by_width(form.because, _INLINE)
         used = f" It uses {listed([self.voice.math(one) for one in short])}." if short else ""
         yield environment("boxed form", display(found, "equation*", _PLAIN - 1))
-        equal = "The stated form is the same." if same else "The stated form is"
+        other = form.stated is not None and form.stated.latex != form.found.latex
+        equal = "The stated form is" if other else "The stated form is the same."
+        equal = NOTHING_STATED if form.stated is None else equal
         yield rf"\noindent {operations(form)}{used} {equal}\atright{{{reached(form.judged, self.voice)}}}"
-        yield r"\par\smallskip" if same else display(stated, "equation*", _PLAIN)
+        if form.stated is not None and other:
+            yield display(f"{form.name.latex} = {form.stated.latex}", "equation*", _PLAIN)
+        else:
+            yield r"\par\smallskip"
         yield from self._used(wide)
         if form.spelled_out is not None:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"

@@ -16,6 +16,7 @@ from derive.write.breaking import rows
 from derive.write.drawing import drawn_nodes
 from derive.write.wording import (
     ASSUMED,
+    NOTHING_STATED,
     SECTIONS,
     Table,
     Voice,
@@ -176,13 +177,14 @@ def _closed_forms(report: Report, voice: Voice) -> Iterator[str]:
 
 
 def _closed_form(form: ClosedFormLine, voice: Voice) -> Iterator[str]:
-    same = form.found.latex == form.stated.latex
+    other = form.stated is not None and form.stated.latex != form.found.latex
     short, wide = by_width(form.because, _INLINE)
     used = f" It uses {listed([in_line(one) for one in short])}." if short else ""
     yield display(f"{form.name.latex} = {form.found.latex}")
-    equal = "The stated form is the same:" if same else "The stated form, below, is"
+    equal = "The stated form, below, is" if other else "The stated form is the same:"
+    equal = NOTHING_STATED if form.stated is None else equal
     yield f"{operations(form)}{used} {equal} {reached(form.judged, voice)}"
-    yield "" if same else display(f"{form.name.latex} = {form.stated.latex}")
+    yield display(f"{form.name.latex} = {form.stated.latex}") if form.stated is not None and other else ""
     yield from _used(wide)
 
 
@@ -219,7 +221,7 @@ def _graphs(report: Report) -> Iterator[str]:
     """Two graphs, since one with arrows both ways has a cycle, which Mermaid lays out badly."""
     yield "## Computation graph"
     yield fence("mermaid", _forward_graph(report))
-    yield "Gradients flow back from the loss L:"
+    yield f"Gradients flow back from the loss {report.loss.text}:"
     yield fence("mermaid", _gradient_graph(report))
 
 
@@ -229,7 +231,7 @@ def _forward_graph(report: Report) -> Iterator[str]:
     key = {node.name: f"n{at}" for at, node in enumerate(nodes)}
     yield "flowchart LR"
     for node in nodes:
-        yield f"  {key[node.name]}{shape(node.kind, text.get(node.name, node.symbol))}"
+        yield f"  {key[node.name]}{shape(node.kind, text.get(node.name, report.loss.text))}"
     yield from (f"  {key[read]} --> {key[node.name]}" for node in nodes for read in node.reads)
 
 
@@ -239,7 +241,7 @@ def _gradient_graph(report: Report) -> Iterator[str]:
     key = {node.name: f"g{at}" for at, node in enumerate(nodes)}
     yield "flowchart RL"
     for node in nodes:
-        yield f"  {key[node.name]}{shape(node.kind, text.get(node.name, node.symbol))}"
+        yield f"  {key[node.name]}{shape(node.kind, text.get(node.name, report.loss.text))}"
     # From the loss down, so that Mermaid ranks the nodes from there.
     yield from (
         f"  {key[node.name]} -.-> {key[read]}" for node in reversed(nodes) for read in node.reads if read in key

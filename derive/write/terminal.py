@@ -100,7 +100,7 @@ def _mark(verdict: str) -> Text:
 def _tree(report: Report) -> Tree:
     """The graph from the loss down; a node that is read twice is written out once."""
     nodes = {node.name: node for node in report.graph}
-    root = Tree(Text("L, any differentiable function of the output", style="dim"), guide_style="dim")
+    root = Tree(Text(f"{report.loss.text}, any differentiable function of the output", style="dim"), guide_style="dim")
     shown: set[str] = set()
     _grow(root, next(node for node in report.graph if node.kind == "output"), nodes, shown)
     return root
@@ -225,7 +225,9 @@ def _closed_form(form: ClosedFormLine, room: int) -> Iterable[Text]:
         yield _wrapped(form.spelled_out.text, room, "blue")
     sign, style = STYLES[form.judged.verdict]
     said = f"{sign} {form.judged.verdict} equal to the layer's stated form"
-    if form.judged.verdict != "proved":
+    if form.stated is None:
+        said = f"{sign} found, and {form.judged.verdict} to be the total derivative"
+    elif form.judged.verdict != "proved":
         said = f"{sign} the layer's stated form {form.stated.text} is {form.judged.verdict}"
     yield _wrapped(said, room, style)
     if form.because:

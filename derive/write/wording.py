@@ -21,6 +21,7 @@ __all__ = [
     "MEANINGS",
     "MEASURES",
     "MEASURES_STABLE",
+    "NOTHING_STATED",
     "SECTIONS",
     "Table",
     "Voice",
@@ -75,6 +76,8 @@ MEASURES: Final = (
     "The closed form in NumPy on random data with a weighted loss. Relative: max|error| / max|gradient|. Scaled: "
     "max|error| over the natural size of the gradient’s terms, which the tolerance bounds. A row is its worst case."
 )
+ASSUMED: Final = "It is assumed that"
+NOTHING_STATED: Final = "No form was stated; that this one is the total derivative is"
 MEASURES_STABLE: Final = (
     "The closed form in NumPy on random data with a weighted loss. Measured errors differ from machine to machine and "
     "are left out of this report."
@@ -113,9 +116,16 @@ def abstract(report: Report, voice: Voice) -> str:
     at = voice.prose(f", with the sums spelled out at {report.at}") if spelled else ""
     first = (
         f"The backward pass of the layer {voice.strong(voice.prose(report.title))} is derived from its forward pass in "
-        f"{len(report.steps)} steps and folded into closed forms for {names}, each compared with the one stated{at}."
+        f"{len(report.steps)} steps and folded into closed forms for {names}{_compared(report)}{at}."
     )
     return f"{first} The overall verdict is {voice.verdict(report.verdict)}: {voice.prose(_score(report))}."
+
+
+def _compared(report: Report) -> str:
+    stated = [form.stated is not None for form in report.closed_forms]
+    if not any(stated):
+        return ", which were found and not stated"
+    return ", each compared with the one stated" + ("" if all(stated) else " where there is one")
 
 
 def _score(report: Report) -> str:
@@ -165,6 +175,12 @@ def reached(judged: Judged, voice: Voice) -> str:
 def spelled_note(report: Report) -> str:
     """What stands before an equation that is spelled out."""
     return f"At {report.at}:"
+
+
+def loss_note(report: Report) -> str:
+    """What the loss is, before the upstream gradient."""
+    loss = report.loss.text
+    return f"The loss {loss} is any differentiable function of the output; only the upstream gradient enters:"
 
 
 def operations(form: ClosedFormLine) -> str:
@@ -247,12 +263,3 @@ def failures(report: Report, voice: Voice) -> Iterator[str]:
         for name, judged in check.failing:
             why = counterexample(judged.counterexample, voice) if judged.counterexample else voice.prose(judged.reason)
             yield f"{voice.prose(sentence_case(check.name))}, for {voice.prose(name)}: {reached(judged, voice)}. {why}"
-
-
-ASSUMED: Final = "It is assumed that"
-
-
-def loss_note(report: Report) -> str:
-    """What the loss is."""
-    said = f"The loss {report.loss.text} is any differentiable function of the output"
-    return f"{said}; only the upstream gradient enters:"

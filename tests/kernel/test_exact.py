@@ -2,8 +2,9 @@
 
 from fractions import Fraction
 
+import mpmath
 import pytest
-from sympy import KroneckerDelta, Rational, S, Sum, Symbol, cbrt, exp, log, sqrt, tanh
+from sympy import KroneckerDelta, Rational, S, Sum, Symbol, cbrt, erf, exp, log, pi, sign, sinh, sqrt, tanh
 
 from derive.kernel import partial
 from derive.kernel.exact import Evaluator, Exact, Interval, Irrational, Point, Undefined, elements
@@ -80,7 +81,11 @@ NO_VALUE = {
     "√2": (sqrt(2), Irrational),
     "e^a": (exp(a), Irrational),
     "log a": (log(a), Irrational),
-    "tanh": (tanh(a), Unsupported),
+    "sinh": (sinh(a), Unsupported),
+    "tanh a": (tanh(a), Irrational),
+    "erf a": (erf(a), Irrational),
+    "π": (pi * a, Irrational),
+    "sign 0": (sign(mu - 3), Undefined),
     "a^b": (a**b, Unsupported),
     "a^(10⁹)": (a**10**9, Unsupported),
     "x_{1+j}": (total(x[j + 1], j, 2), Unsupported),
@@ -129,3 +134,32 @@ def test_no_square_is_invented(number):
 def test_elements_count_from_1():
     assert elements((2, 2)) == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert elements(()) == [()]
+
+
+@pytest.mark.parametrize("number", [Fraction(0), Fraction(1, 3), Fraction(-7, 5), Fraction(3), Fraction(-15, 2)])
+@pytest.mark.parametrize("kind", ["tanh", "erf", "sin", "cos"])
+def test_an_interval_holds_the_value_of_a_function_and_is_narrow(kind, number):
+    arithmetic = Interval()
+    found = arithmetic.function(kind, arithmetic.number(number))
+    with mpmath.workdps(80):
+        truth = getattr(mpmath, kind)(mpmath.mpf(number.numerator) / number.denominator)
+        assert mpmath.mpf(found.a) <= truth <= mpmath.mpf(found.b)
+        assert mpmath.mpf(found.b) - mpmath.mpf(found.a) < 1e-30
+
+
+@pytest.mark.parametrize("kind", ["abs", "sign", "tanh", "erf", "sin", "cos"])
+def test_a_wide_interval_holds_the_values_between(kind):
+    arithmetic = Interval()
+    wide = arithmetic.iv.mpf([0.5, 2])
+    found = arithmetic.function(kind, wide)
+    for number in (Fraction(1, 2), Fraction(1), Fraction(7, 4), Fraction(2)):
+        inside = arithmetic.function(kind, arithmetic.number(number))
+        assert found.a <= inside.a
+        assert inside.b <= found.b
+
+
+def test_what_may_be_0_has_no_sign():
+    arithmetic = Interval()
+    for interval in ([-1, 1], [0, 0], [0, 1]):
+        with pytest.raises(Undefined):
+            arithmetic.function("sign", arithmetic.iv.mpf(interval))
