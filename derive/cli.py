@@ -75,12 +75,28 @@ class _BatchSize(click.ParamType[int]):
         return number
 
 
+class _Order(click.ParamType[int]):
+    """1 or 2."""
+
+    name = "order"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if str(value) not in {"1", "2"}:
+            self.fail(f"There is no derivation of order {value}. Give --order 1 or --order 2.", param, ctx)
+        return int(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        del param, ctx
+        return "[1|2]"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a derivation is asked for on the command line."""
 
     m: int | None
     layer: str
+    order: int
     form: str | None
     output: str | None
     thorough: bool
@@ -120,6 +136,9 @@ class CheckRequest:
 )
 @click.option("--m", type=_BatchSize(), help="Batch size to spell out and check at. Without it: every m.")
 @click.option("--layer", default="batchnorm", show_default=True, metavar="NAME", help="The layer to derive.")
+@click.option(
+    "--order", type=_Order(), default=1, show_default=True, help="2 derives the backward pass's own backward."
+)
 @click.option("--format", "form", type=_Nearest(FORMATS), help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
 @click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library there is.")
@@ -253,7 +272,7 @@ def _derive(ask: Request) -> Report:
     from derive.derivation import derive
     from derive.report import report
 
-    return report(derive(ask.layer, ask.m, thorough=ask.thorough), stable=ask.stable)
+    return report(derive(ask.layer, ask.m, order=ask.order, thorough=ask.thorough), stable=ask.stable)
 
 
 def _format(form: str | None, output: str | None, endings: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ judges every line, `explicit` and `numeric` are further routes to the same gradi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +17,7 @@ from sympy.core.parameters import distribute
 
 from derive.backward import Adjoint, LocalPartial, adjoint_of, adjoints, local_partials
 from derive.closed_form import Identity, Line, compact, known_sums_put_in, operations
-from derive.errors import LayerError, SizeError
+from derive.errors import LayerError, OrderError, SizeError
 from derive.explicit import spell_out
 from derive.graph import Graph, build, upstream_of
 from derive.indices import indices_of, name_of, put_in, relabel
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "ClosedForm", "Derivation", "Reason", "Step", "derive", "worst"]
 
-LARGEST_SPELLED_OUT = 16
+MOST_ELEMENTS, MOST_ELEMENTS_SECOND = 16, 9
 LARGEST_SIZE = 1_000_000
 T = TypeVar("T")
 ORDER = ("proved", "undecided", "refuted")
+ORDERS = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,15 @@ class Step:
 class ClosedForm:
     """The form that was found for ∂L/∂`of`, the layer's stated one, and whether they are equal.
 
-    `because` holds the identities without which chain rule and stated form would differ; `operations` counts those of
-    the staged and of the found form, equal parts once.
+    Where the layer states none, `stated` is None and the verdict is that the form found is the derivative. `because`
+    holds the identities without which chain rule and stated form would differ; `operations` counts those of the staged
+    and of the found form, equal parts once.
     """
 
     of: Quantity
     target: Quantity
     found: Expr
-    stated: Expr
+    stated: Expr | None
     verdict: Verdict
     because: tuple[Reason, ...]
     operations: tuple[int, int]
@@ -103,23 +105,35 @@ class Check:
     seconds: float
 
 
-def derive(layer: Layer | str, m: int | None = None, *, thorough: bool = False) -> Derivation:
-    """The derivation of a layer, given by name or as a `Layer`.
+def derive(layer: Layer | str, m: int | None = None, *, order: int = 1, thorough: bool = False) -> Derivation:
+    """The derivation of a layer, given by name or as a `Layer`; of its backward pass, if `order` is 2.
 
     `m` fixes the batch size for the spelled-out route and the numerical check; without it everything is for every m.
-    Raises `UnknownLayerError`, `LayerError` or `SizeError`.
+    Raises `UnknownLayerError`, `LayerError`, `OrderError` or `SizeError`.
     """
-    return Derivation(load(layer) if isinstance(layer, str) else layer, m, thorough=thorough)
+    if order not in ORDERS:
+        raise OrderError(f"There is no derivation of order {order}. The orders are 1 and 2.")
+    one = Derivation(load(layer) if isinstance(layer, str) else layer, m, thorough=thorough)
+    if order == 1:
+        return one
+    from derive.second_order import second_order
+
+    return Derivation(second_order(one), m, thorough=thorough, first=one)
 
 
 class Derivation:
-    """A layer, derived and judged. Everything is worked out when it is first asked for."""
+    """A layer, derived and judged. Everything is worked out when it is first asked for.
 
-    def __init__(self, layer: Layer, m: int | None = None, *, thorough: bool = False) -> None:
+    `first` is the derivation whose backward pass this layer is: then that it is one is among the checks.
+    """
+
+    def __init__(
+        self, layer: Layer, m: int | None = None, *, thorough: bool = False, first: Derivation | None = None
+    ) -> None:
         if m is not None and not (m == int(m) and 1 <= m <= LARGEST_SIZE):
             said = f"m = {m} is not a batch size from 1 to {LARGEST_SIZE}."
             raise SizeError(f"{said} Leave m out for the proof of every m.")
-        self.layer, self.m, self.thorough = layer, m, thorough
+        self.layer, self.m, self.thorough, self.first = layer, m, thorough, first
         self.graph: Graph = build(layer)
 
     def __repr__(self) -> str:
@@ -141,7 +155,8 @@ class Derivation:
     def symbols(self) -> dict[str, Quantity | IndexedBase]:
         """Every name of this layer: tensors to be indexed, scalars, sizes, the index letters of its own formulas."""
         found: dict[str, Quantity | IndexedBase] = {}
-        for target in (*(node.target for node in self.graph.nodes.values()), upstream_of(self.graph)):
+        targets = (*(node.target for node in self.graph.nodes.values()), upstream_of(self.graph))
+        for target in (one for one in targets if one != 1):
             found[name_of(target)] = target.base if isinstance(target, Indexed) else target
             found |= {index.name: index for index in indices_of(target)}
         return found | {size.name: size for size in self.graph.sizes}
@@ -182,9 +197,17 @@ class Derivation:
         return _undistributed(lambda: tuple(self._closed_form(claim) for claim in self.layer.gradients))
 
     @cached_property
+    def gradients(self) -> tuple[Gradient, ...]:
+        """The closed forms: the layer's stated ones, and what was found where it states none."""
+        return tuple(
+            claim if claim.value is not None else Gradient(claim.of, self._found(self._target(claim)))
+            for claim in self.layer.gradients
+        )
+
+    @cached_property
     def staged(self) -> tuple[Assignment, ...]:
         """Reverse mode as a program: the adjoints in order, down to the upstream gradient, identities not used."""
-        values = {name_of(self._upstream.target): self._upstream}
+        values = {name_of(self._upstream.target): self._upstream} if self.layer.upstream is not None else {}
         return _undistributed(
             lambda: tuple(
                 Assignment(one.target, put_in(one.value, values)) for one in reversed_order(self.adjoints, self.graph)
@@ -195,15 +218,15 @@ class Derivation:
         """Forward pass, closed-form and staged backward pass as NumPy functions of whole arrays."""
         from derive.numeric.functions import functions
 
-        return functions(self.graph, self.staged, self.layer.gradients)
+        return functions(self.graph, self.staged, self.gradients)
 
     # --- what is checked -----------------------------------------------------------------------------------------
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
-        """The three exact routes. The fourth, NumPy, is `numeric`."""
+        """The three exact routes, and at order 2 that of the gradients it starts from. NumPy is `numeric`."""
         return _undistributed(
-            lambda: (self._chain_rule, self._total_derivative_check(), self._spelled_out_check()),
+            lambda: (self._chain_rule, self._total_derivative_check(), self._spelled_out_check(), *self._first_check()),
         )
 
     @cached_property
@@ -211,7 +234,7 @@ class Derivation:
         """The closed forms in NumPy against every oracle there is."""
         from derive.numeric.crosscheck import crosscheck
 
-        return crosscheck(self.graph, self.staged, self.layer.gradients, self.m, thorough=self.thorough)
+        return crosscheck(self.graph, self.staged, self.gradients, self.m, thorough=self.thorough)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -286,17 +309,21 @@ class Derivation:
         values = (Assignment(one.target, self._simple[one.target].value) for one in self.adjoints)
         return relabel(self._down_to_upstream(target, values), frozenset(indices_of(target)))
 
+    def _found(self, target: Quantity) -> Expr:
+        """The shortest form that was found."""
+        lines = self._lines[target]
+        return lines[-1].value if lines else self._written_out(target)
+
     def _closed_form(self, claim: Gradient) -> ClosedForm:
         target = self._target(claim)
-        start, lines = self._written_out(target), self._lines[target]
-        found = lines[-1].value if lines else start
-        verdict = self.kernel.decide(found, claim.value)
+        start, found = self._written_out(target), self._found(target)
+        verdict = self.kernel.decide(found, target if claim.value is None else claim.value)
         counts = operations(start), operations(found)
         because = self._because(target)
         return ClosedForm(claim.of, target, found, claim.value, verdict, because, counts, self.notation)
 
     def _because(self, target: Quantity) -> tuple[Reason, ...]:
-        """Why chain rule and stated form agree: the sums whose definitions were needed."""
+        """Why chain rule and closed form agree: the sums whose definitions were needed."""
         verdict = dict(self._chain_rule.verdicts)[name_of(target)]
         used = verdict.used if isinstance(verdict, Proved) else ()
         identities = (identity_of(self.graph, name) for name in used)
@@ -318,7 +345,7 @@ class Derivation:
     @cached_property
     def _chain_rule(self) -> Check:
         start = perf_counter()
-        verdicts = tuple(self._by_chain_rule(claim) for claim in self.layer.gradients)
+        verdicts = tuple(self._by_chain_rule(claim) for claim in self.gradients)
         return Check("closed form = chain rule over the graph", "every m", verdicts, perf_counter() - start)
 
     def _by_chain_rule(self, claim: Gradient) -> tuple[str, Verdict]:
@@ -332,18 +359,34 @@ class Derivation:
         loss = Symbol(self.layer.loss)
         verdicts = tuple(
             (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.value))
-            for claim in self.layer.gradients
+            for claim in self.gradients
         )
         return Check("closed form = total derivative by the kernel", "every m", verdicts, perf_counter() - start)
+
+    def _first_check(self) -> tuple[Check, ...]:
+        """Whether the gradients that are differentiated again are those of the layer."""
+        if self.first is None:
+            return ()
+        check = self.first._total_derivative_check()  # noqa: SLF001 -- another derivation's own route
+        return (replace(check, name="first order: " + check.name),)
+
+    @property
+    def _largest_spelled_out(self) -> int:
+        """The largest m at which no tensor of the layer has too many elements to be written one by one."""
+        most = MOST_ELEMENTS if self.layer.upstream is not None else MOST_ELEMENTS_SECOND
+        rank = max((len(node.shape) for node in self.graph.nodes.values()), default=1)
+        return max(m for m in range(1, most + 1) if m**rank <= most)
 
     def _spelled_out_check(self) -> Check:
         name, start = "closed form = SymPy's derivative of L(x_1 … x_m)", perf_counter()
         if self.m is None or not self.graph.sizes:
             return Check(name, "not taken: it needs a given m; the proofs above hold for every m", (), 0.0)
-        if self.m > LARGEST_SPELLED_OUT:
-            why = f"not taken: m = {self.m} is above {LARGEST_SPELLED_OUT}; the proofs above hold for every m"
+        largest = self._largest_spelled_out
+        if self.m > largest:
+            why = f"not taken: m = {self.m} is above {largest}; the proofs above hold for every m"
             return Check(name, why, (), 0.0)
-        out = spell_out(self.graph, dict.fromkeys(self.graph.sizes, self.m))
+        complete = replace(self.layer, gradients=self.gradients)
+        out = spell_out(Graph(complete, self.graph.nodes), dict.fromkeys(self.graph.sizes, self.m))
         kernel = Kernel(out.coordinates)
         verdicts = tuple((one.of.name, kernel.decide(one.derivative, one.claim)) for one in out.elements)
         return Check(name, f"m = {self.m}, all {len(verdicts)} elements", verdicts, perf_counter() - start)

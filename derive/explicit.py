@@ -15,7 +15,7 @@ from itertools import product
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Rational, S, Sum, Symbol
 
-from derive.graph import Graph, Node
+from derive.graph import Graph, Node, upstream_of
 from derive.indices import indices_of, name_of
 from derive.layers.layer import Gradient
 
@@ -107,10 +107,10 @@ class _Writer:
 
     def loss(self) -> Expr:
         """L = Σ g_k y_k. Only g = ∂L/∂y enters a first derivative, so this linear loss stands for every other."""
-        output = self.graph.output
+        output, upstream = self.graph.output, upstream_of(self.graph)
         weighted = []
         for at in self._places(output):
-            weight = self._leaf(name_of(self.graph.layer.upstream[output.indices]), at)
+            weight = upstream if upstream == 1 else self._leaf(name_of(upstream), at)
             weighted += [(weight, term) for term in Add.make_args(self._quantity(output.name, at))]
         return _gathered(weighted)
 
@@ -118,7 +118,7 @@ class _Writer:
         node = self.graph.nodes[name_of(claim.of)]
         for at in self._places(node):
             where = dict(zip(indices_of(claim.of), at, strict=True))
-            yield self._leaf(node.name, at), self.write(claim.value, where)
+            yield self._leaf(node.name, at), self.write(S.Zero if claim.value is None else claim.value, where)
 
     def write(self, expr: Expr, at: Mapping[Symbol, int]) -> Expr:
         if isinstance(expr, Symbol):
@@ -180,7 +180,7 @@ def _held(expr: Expr, args: list[Expr]) -> Expr:
     return expr.func(*args)
 
 
-def _gathered(weighted: list[tuple[Symbol, Expr]]) -> Expr:
+def _gathered(weighted: list[tuple[Expr, Expr]]) -> Expr:
     """Σ weight · term with the factors that several terms share taken out: the same L, with fewer nodes to visit."""
     counts = Counter(factor for _, term in weighted for factor in Mul.make_args(term))
     groups: dict[frozenset[Expr], list[Expr]] = {}

@@ -11,7 +11,9 @@ from typing import TypeAlias
 
 from sympy import Expr, Idx, Indexed, IndexedBase, Sum, Symbol
 
-__all__ = ["Assignment", "Gradient", "Layer", "index", "mean", "positive", "scalar", "size", "tensor", "total"]
+__all__ = [
+    "Assignment", "Gradient", "Layer", "SecondOrder", "index", "mean", "positive", "scalar", "size", "tensor", "total",
+]  # fmt: skip
 
 Quantity: TypeAlias = Symbol | Indexed
 
@@ -26,10 +28,26 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """A claimed closed form: ∂L/∂`of` = `value`, in inputs, intermediates and the layer's upstream gradient."""
+    """A claimed closed form: ∂L/∂`of` = `value`, in inputs, intermediates and the layer's upstream gradient.
+
+    Without a value nothing is claimed: the gradient is asked for, and its closed form is to be found.
+    """
 
     of: Quantity
-    value: Expr
+    value: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOrder:
+    """Claimed closed forms of the second order: the gradients of Q, a function of the layer's gradients.
+
+    `incoming` names ∂Q/∂(∂L/∂v) for each of the layer's `gradients`, in their order and with their indices; the closed
+    forms are in these, in the upstream gradient, inputs and intermediates.
+    """
+
+    incoming: tuple[Quantity, ...]
+    gradients: tuple[Gradient, ...]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +55,22 @@ class Layer:
     """A normalization layer.
 
     `inputs` are given from outside, in the order a function would take them; `forward` assigns each intermediate once,
-    in order, and the last target is the output. `upstream` is the tensor g with g_i = ∂L/∂y_i, of the output's shape.
-    `gradients` holds one claim per input that is differentiated. `source` says where the claims were published, `loss`
-    how the loss is called.
+    in order, and the last target is the output. `upstream` is the tensor g with g_i = ∂L/∂y_i, of the output's shape;
+    None where the output is the loss itself. `gradients` holds one claim per input that is differentiated. `source`
+    says where the claims were published, `loss` how the loss is called. `meanings` are derivatives of another loss that
+    quantities of this layer stand for.
     """
 
     name: str
     title: str
     inputs: tuple[Quantity, ...]
     forward: tuple[Assignment, ...]
-    upstream: IndexedBase
+    upstream: IndexedBase | None
     gradients: tuple[Gradient, ...]
     source: str
     loss: str = "L"
+    second_order: SecondOrder | None = None
+    meanings: tuple[Assignment, ...] = ()
 
     @property
     def output(self) -> Quantity:

@@ -22,7 +22,7 @@ from derive.graph import Graph, Node
 from derive.layers.layer import Assignment, Gradient
 from derive.numeric.backends import AUTOGRAD, JAX, TORCH
 from derive.numeric.bounds import Bounded, bounded
-from derive.numeric.functions import ADJOINT, Functions, functions
+from derive.numeric.functions import Functions, adjoint_name, functions
 from derive.numeric.oracles import AUTODIFF, autodiff, estimate, probes_of
 from derive.numeric.program import Array, measure
 
@@ -174,7 +174,9 @@ def _checked(trial: Trial) -> list[str]:
     names = [name for name in trial.made.claimed if name in trial.made.names]
     lost = [name for name in names if name not in trial.staged_bounds]
     if lost:
-        raise DeriveError(f"{ADJOINT}{lost[0]} is claimed, but no step assigns it. Add its step.")
+        raise DeriveError(
+            f"{adjoint_name(trial.made.graph, lost[0])} is claimed, but no step assigns it. Add its step."
+        )
     return names
 
 

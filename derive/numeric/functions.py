@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sympy import Symbol
+from sympy import Indexed, S, Symbol
 
 from derive.errors import DeriveError
 from derive.graph import Graph, Node, upstream_of
@@ -20,10 +20,12 @@ from derive.numeric.backends import NUMPY, Backend
 from derive.numeric.lowering import shape_of
 from derive.numeric.program import Array, Program, compile_program
 
-__all__ = ["ADJOINT", "Functions", "functions"]
+__all__ = ["Functions", "adjoint_name", "functions"]
 
-ADJOINT = "∂L/∂"
-"""The adjoint of v is named ∂L/∂v."""
+
+def adjoint_name(graph: Graph, name: str) -> str:
+    """The name of a quantity's adjoint: ∂L/∂v."""
+    return f"∂{graph.layer.loss}/∂{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,12 @@ class Functions:
 
     def staged(self, g: Array, *inputs: Array) -> dict[str, Array]:
         """The gradient of every input from the reverse-mode steps, with the shapes of `backward`."""
-        return self._gradients(self.staged_program, _staged_names(self.staged_program), g, inputs)
+        return self._gradients(self.staged_program, self._staged_names, g, inputs)
+
+    @property
+    def _staged_names(self) -> tuple[str, ...]:
+        prefix = adjoint_name(self.graph, "")
+        return tuple(name_of(output).removeprefix(prefix) for output in self.staged_program.outputs)
 
     def _gradients(
         self, program: Program, names: tuple[str, ...], g: Array, inputs: Sequence[Array]
@@ -75,10 +82,6 @@ class Functions:
         found = program(g, *inputs)
         shapes = {name: tuple(shape_in(array)) for name, array in zip(self.names, inputs, strict=True)}
         return {name: _shared(program, array, shapes.get(name)) for name, array in zip(names, found, strict=True)}
-
-
-def _staged_names(program: Program) -> tuple[str, ...]:
-    return tuple(name_of(output).removeprefix(ADJOINT) for output in program.outputs)
 
 
 def _shared(program: Program, gradient: Array, shape: tuple[int, ...] | None) -> Array:
@@ -98,14 +101,15 @@ def functions(
     """Compiles the forward pass, the claimed closed forms and the reverse-mode steps of a layer.
 
     `staged` assigns adjoints in reverse order, named ∂L/∂v. The adjoint of the output is the upstream gradient, which
-    may be read by its own name (g) or as ∂L/∂y.
+    may be read by its own name (g) or as ∂L/∂y. Where the output is the loss itself, its weight takes g's place: 1, or
+    another number that all gradients are then a multiple of.
     """
     inputs = tuple(node.target for node in graph.inputs)
     forward = graph.layer.forward
     given = (_given(graph),)
-    both = (upstream_of(graph), *inputs)
-    claims = tuple(_claim(gradient) for gradient in gradients)
-    wanted = tuple(_adjoint(node, staged) for node in graph.inputs if _has_adjoint(node, staged))
+    both = (_upstream(graph), *inputs)
+    claims = tuple(_claim(graph, gradient) for gradient in gradients)
+    wanted = tuple(_adjoint(graph, node, staged) for node in graph.inputs if _adjoints(graph, node, staged))
     return Functions(
         graph,
         compile_program(inputs, forward, (graph.output.target,), backend),
@@ -115,15 +119,24 @@ def functions(
     )
 
 
+def _upstream(graph: Graph) -> Quantity:
+    """What the programs take first: the upstream gradient, or the weight of an output that is the loss itself."""
+    found = upstream_of(graph)
+    return found if isinstance(found, Symbol | Indexed) else Symbol(f"weight of {graph.output.name}")
+
+
 def _given(graph: Graph) -> Assignment:
     """The adjoint of the output under its other name."""
-    return Assignment(_like(graph.output.target, ADJOINT + graph.output.name), upstream_of(graph))
+    return Assignment(_like(graph.output.target, adjoint_name(graph, graph.output.name)), _upstream(graph))
 
 
-def _claim(gradient: Gradient) -> Assignment:
+def _claim(graph: Graph, gradient: Gradient) -> Assignment:
     """A claim as an assignment. Its target is named as no quantity of a layer or of the staged steps can be."""
-    name = f"claimed {ADJOINT}{name_of(gradient.of)}"
-    return Assignment(_like(gradient.of, name), gradient.value)
+    if gradient.value is None:
+        raise DeriveError(f"No closed form of {adjoint_name(graph, name_of(gradient.of))} is given. Give one.")
+    weight = S.One if graph.layer.upstream is not None else _upstream(graph)
+    name = f"claimed {adjoint_name(graph, name_of(gradient.of))}"
+    return Assignment(_like(gradient.of, name), weight * gradient.value)
 
 
 def _like(quantity: Quantity, name: str) -> Quantity:
@@ -132,12 +145,13 @@ def _like(quantity: Quantity, name: str) -> Quantity:
     return tensor(name, *shape)[quantity.indices] if shape else Symbol(name)
 
 
-def _has_adjoint(node: Node, staged: tuple[Assignment, ...]) -> bool:
-    return any(name_of(step.target) == ADJOINT + node.name for step in staged)
+def _adjoints(graph: Graph, node: Node, staged: tuple[Assignment, ...]) -> list[Quantity]:
+    return [step.target for step in staged if name_of(step.target) == adjoint_name(graph, node.name)]
 
 
-def _adjoint(node: Node, staged: tuple[Assignment, ...]) -> Quantity:
-    found = [step.target for step in staged if name_of(step.target) == ADJOINT + node.name]
+def _adjoint(graph: Graph, node: Node, staged: tuple[Assignment, ...]) -> Quantity:
+    found = _adjoints(graph, node, staged)
     if len(found) != 1:
-        raise DeriveError(f"{ADJOINT}{node.name} is assigned {len(found)} times. Assign each adjoint once.")
+        name = adjoint_name(graph, node.name)
+        raise DeriveError(f"{name} is assigned {len(found)} times. Assign each adjoint once.")
     return found[0]

@@ -62,12 +62,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ClosedFormLine:
-    """The closed form found for one gradient, beside the stated one."""
+    """The closed form found for one gradient, beside the stated one. None is stated: it is judged as the derivative."""
 
     of: str
     name: Formula
     found: Formula
-    stated: Formula
+    stated: Formula | None
     judged: Judged
     because: tuple[Formula, ...]
     operations_staged: int
@@ -102,7 +102,12 @@ class NumericLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a writer needs. `m` is None for every m."""
+    """Everything a writer needs. `m` is None for every m.
+
+    `loss` is the name of what is differentiated. `second` says that this is the backward pass of a backward pass: the
+    output is then the part of the loss that is linear in the gradients, and `meanings` says which derivatives the
+    layer's quantities are.
+    """
 
     layer: str
     title: str
@@ -118,6 +123,9 @@ class Report:
     verdict: str
     versions: tuple[tuple[str, str], ...]
     stable: bool
+    loss: str = "L"
+    second: bool = False
+    meanings: tuple[Formula, ...] = ()
 
 
 def report(derivation: Derivation, *, stable: bool = False) -> Report:
@@ -147,7 +155,7 @@ class _Reporter:
             title=one.layer.title,
             source=one.layer.source,
             m=one.m,
-            upstream=self.equation(upstream_of(one.graph), adjoint_of(one.graph, output)),
+            upstream=self._upstream(output),
             graph=tuple(self._node(node) for node in one.graph.nodes.values()),
             forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),
             steps=steps,
@@ -157,7 +165,15 @@ class _Reporter:
             verdict=one.verdict,
             versions=() if self.stable else versions(),
             stable=self.stable,
+            loss=one.layer.loss,
+            second=one.layer.upstream is None,
+            meanings=tuple(self.equation(line.target, line.value) for line in one.layer.meanings),
         )
+
+    def _upstream(self, output: Node) -> Formula:
+        """g_i = ∂L/∂y_i, and ∂L/∂y = 1 where the output is the loss itself."""
+        given, adjoint = upstream_of(self.derivation.graph), adjoint_of(self.derivation.graph, output)
+        return self.equation(adjoint, given) if given == 1 else self.equation(given, adjoint)
 
     # --- formulas ------------------------------------------------------------------------------------------------
 
@@ -219,7 +235,7 @@ class _Reporter:
             name_of(form.of),
             self.formula(form.target),
             self.formula(form.found),
-            self.formula(form.stated),
+            None if form.stated is None else self.formula(form.stated),
             self.judge(form.verdict),
             self.identities(form.because),
             staged,
@@ -254,6 +270,7 @@ def _entry(one: Derivation) -> Entry:
     claims = (
         reporter.equation(adjoint_of(one.graph, one.graph.nodes[name_of(claim.of)]), claim.value)
         for claim in one.layer.gradients
+        if claim.value is not None
     )
     return Entry(one.layer.name, one.layer.title, tuple(forward), tuple(claims))
 

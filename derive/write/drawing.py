@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from derive.report import GraphNode, Report
 
 __all__ = [
-    "LOSS",
     "Columns",
     "Drawing",
     "Drawn",
@@ -38,7 +37,6 @@ Spot: TypeAlias = tuple[str, ...]
 Columns: TypeAlias = list[list[Spot]]
 Links: TypeAlias = tuple[tuple[Spot, Spot], ...]
 
-LOSS: Final = "L"
 _SWEEPS: Final = 12
 _LONGEST_ROW: Final = 15.4  # centimetres of text width that the drawing may take
 _PORT: Final = 0.34  # between two arrows at one side of a node
@@ -68,16 +66,17 @@ class Drawn:
 def drawn_nodes(report: Report) -> tuple[Drawn, ...]:
     """The graph's nodes and the loss."""
     named = {line.name.text for line in report.steps} | {form.name.text for form in report.closed_forms}
-    nodes = [_drawn(node, named) for node in report.graph]
+    nodes = [_drawn(node, named, report.loss) for node in report.graph]
     output = next(node.name for node in report.graph if node.kind == "output")
-    # No layer's name is LOSS with a blank, so the loss is a node of its own even where a layer has an L.
-    return (*nodes, Drawn(f"{LOSS} ", LOSS, "", "loss", (output,)))
+    # No layer's name ends in a blank, so the loss is a node of its own even where a layer has an L.
+    return (*nodes, Drawn(f"{report.loss} ", ascii_math(report.loss), "", "loss", (output,)))
 
 
-def _drawn(node: GraphNode, named: set[str]) -> Drawn:
-    flows = node.kind == "output" or f"∂L/∂{node.symbol.text}" in named
+def _drawn(node: GraphNode, named: set[str], loss: str) -> Drawn:
+    flows = node.kind == "output" or f"∂{loss}/∂{node.symbol.text}" in named
     symbol = ascii_math(node.symbol.latex)
-    return Drawn(node.name, symbol, rf"\partial L/\partial {symbol}" if flows else "", node.kind, node.reads)
+    adjoint = rf"\partial {ascii_math(loss)}/\partial {symbol}" if flows else ""
+    return Drawn(node.name, symbol, adjoint, node.kind, node.reads)
 
 
 def column_of(nodes: Sequence[Drawn]) -> dict[str, int]:

@@ -20,8 +20,10 @@ def _report(report: Report) -> dict[str, Any]:
     return {
         "layer": report.layer,
         "title": report.title,
+        **({"order": 2} if report.second else {}),
         "m": "every" if report.m is None else report.m,
         "upstream": _formula(report.upstream),
+        **({"meanings": [_formula(one) for one in report.meanings]} if report.meanings else {}),
         "graph": [
             {"name": node.name, "kind": node.kind, **_formula(node.symbol), "reads": list(node.reads)}
             for node in report.graph
@@ -31,7 +33,7 @@ def _report(report: Report) -> dict[str, Any]:
         "closed_form": {
             f"d{form.of}": {
                 **_formula(form.found),
-                "stated": _formula(form.stated),
+                "stated": form.stated and _formula(form.stated),
                 **_judged(form.judged),
                 "used": [_formula(one) for one in form.because],
                 "operations": {"staged": form.operations_staged, "closed_form": form.operations_found},

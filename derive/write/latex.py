@@ -18,7 +18,7 @@ from derive.write.breaking import rows, terms, width
 from derive.write.drawing import Drawing
 from derive.write.prose import Prose, ascii_math
 from derive.write.wording import (
-    LOSS_NOTE,
+    MEANINGS_NOTE,
     SECTIONS,
     Table,
     Voice,
@@ -28,6 +28,7 @@ from derive.write.wording import (
     counterexample,
     failures,
     listed,
+    loss_note,
     meanings,
     measures,
     numeric_table,
@@ -37,6 +38,7 @@ from derive.write.wording import (
     remark,
     sentence_case,
     spelled_note,
+    stated_said,
 )
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ _NUMBERED: Final = 36.0  # em of formula beside an equation number
 _PLAIN: Final = 39.0
 _INLINE: Final = 22.0
 _LEGEND: Final = (
-    "Solid arrows: the forward pass. Dashed arrows: gradients flow back from the loss L; under each node stands its "
+    "Solid arrows: the forward pass. Dashed arrows: gradients flow back from the loss {}; under each node stands its "
     "adjoint."
 )
 
@@ -171,13 +173,16 @@ class _Article:
         if spelled:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"
             yield from (equation(one, star=True) for one in spelled)
-        yield self.prose(LOSS_NOTE)
+        if self.report.meanings:
+            yield self.prose(MEANINGS_NOTE)
+            yield aligned(self.report.meanings, "align*")
+        yield self.prose(loss_note(self.report))
         yield equation(self.report.upstream, star=True)
 
     def _graph(self) -> Iterator[str]:
         yield "\n\\section{Computation graph}"
         yield environment("center", Drawing(self.report).tikz())
-        yield rf"\aside{{{self.prose(_LEGEND)}}}"
+        yield rf"\aside{{{self.prose(_LEGEND.format(self.report.loss))}}}"
 
     def _steps(self) -> Iterator[str]:
         for part, lines in groupby(self.report.steps, key=lambda line: line.part):
@@ -215,14 +220,14 @@ class _Article:
             yield from self._closed_form(form)
 
     def _closed_form(self, form: ClosedFormLine) -> Iterator[str]:
-        found, stated = (f"{form.name.latex} = {right.latex}" for right in (form.found, form.stated))
-        same = form.found.latex == form.stated.latex
+        stated = None if form.stated is None or form.stated.latex == form.found.latex else form.stated
         short, wide = by_width(form.because, _INLINE)
         used = f" It uses {listed([self.voice.math(one) for one in short])}." if short else ""
-        yield environment("boxed form", display(found, "equation*", _PLAIN - 1))
-        equal = "The stated form is the same." if same else "The stated form is"
+        yield environment("boxed form", display(f"{form.name.latex} = {form.found.latex}", "equation*", _PLAIN - 1))
+        equal = stated_said(form, "The stated form is the same.", "The stated form is")
         yield rf"\noindent {operations(form)}{used} {equal}\atright{{{reached(form.judged, self.voice)}}}"
-        yield r"\par\smallskip" if same else display(stated, "equation*", _PLAIN)
+        other = "" if stated is None else display(f"{form.name.latex} = {stated.latex}", "equation*", _PLAIN)
+        yield other or r"\par\smallskip"
         yield from self._used(wide)
         if form.spelled_out is not None:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from derive.write.breaking import rows
 from derive.write.drawing import drawn_nodes
 from derive.write.wording import (
-    LOSS_NOTE,
+    MEANINGS_NOTE,
     SECTIONS,
     Table,
     Voice,
@@ -25,6 +25,7 @@ from derive.write.wording import (
     counterexample,
     failures,
     listed,
+    loss_note,
     meanings,
     measures,
     numeric_table,
@@ -34,6 +35,7 @@ from derive.write.wording import (
     remark,
     sentence_case,
     spelled_note,
+    stated_said,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +123,10 @@ def _forward(report: Report) -> Iterator[str]:
     if spelled:
         yield spelled_note(report)
         yield from (display(one.latex) for one in spelled)
-    yield LOSS_NOTE
+    if report.meanings:
+        yield MEANINGS_NOTE
+        yield from (display(one.latex) for one in report.meanings)
+    yield loss_note(report)
     yield display(report.upstream.latex)
 
 
@@ -172,13 +177,14 @@ def _closed_forms(report: Report, voice: Voice) -> Iterator[str]:
 
 
 def _closed_form(form: ClosedFormLine, voice: Voice) -> Iterator[str]:
-    same = form.found.latex == form.stated.latex
+    stated = form.stated
     short, wide = by_width(form.because, _INLINE)
     used = f" It uses {listed([in_line(one) for one in short])}." if short else ""
     yield display(f"{form.name.latex} = {form.found.latex}")
-    equal = "The stated form is the same:" if same else "The stated form, below, is"
+    equal = stated_said(form, "The stated form is the same:", "The stated form, below, is")
     yield f"{operations(form)}{used} {equal} {reached(form.judged, voice)}"
-    yield "" if same else display(f"{form.name.latex} = {form.stated.latex}")
+    if stated is not None and stated.latex != form.found.latex:
+        yield display(f"{form.name.latex} = {stated.latex}")
     yield from _used(wide)
 
 
@@ -215,7 +221,7 @@ def _graphs(report: Report) -> Iterator[str]:
     """Two graphs, since one with arrows both ways has a cycle, which Mermaid lays out badly."""
     yield "## Computation graph"
     yield fence("mermaid", _forward_graph(report))
-    yield "Gradients flow back from the loss L:"
+    yield f"Gradients flow back from the loss {report.loss}:"
     yield fence("mermaid", _gradient_graph(report))
 
 
@@ -231,7 +237,7 @@ def _forward_graph(report: Report) -> Iterator[str]:
 
 def _gradient_graph(report: Report) -> Iterator[str]:
     nodes = [node for node in drawn_nodes(report) if node.adjoint or node.kind == "loss"]
-    text = {node.name: f"∂L/∂{node.symbol.text}" for node in report.graph}
+    text = {node.name: f"∂{report.loss}/∂{node.symbol.text}" for node in report.graph}
     key = {node.name: f"g{at}" for at, node in enumerate(nodes)}
     yield "flowchart RL"
     for node in nodes:

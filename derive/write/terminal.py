@@ -19,6 +19,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from derive.report import CheckLine, ClosedFormLine, GraphNode, Judged, Line, NumericLine, Report
+from derive.write.wording import loss_said
 from derive.write.wrap import columns, wrap
 
 __all__ = ["plain", "terminal"]
@@ -100,7 +101,7 @@ def _mark(verdict: str) -> Text:
 def _tree(report: Report) -> Tree:
     """The graph from the loss down; a node that is read twice is written out once."""
     nodes = {node.name: node for node in report.graph}
-    root = Tree(Text("L, any differentiable function of the output", style="dim"), guide_style="dim")
+    root = Tree(Text(loss_said(report), style="dim"), guide_style="dim")
     shown: set[str] = set()
     _grow(root, next(node for node in report.graph if node.kind == "output"), nodes, shown)
     return root
@@ -143,6 +144,8 @@ def _forward(report: Report, width: int) -> Text:
         _block(text, line.formula.text, width - 4, "")
         if line.spelled_out is not None:
             _block(text, line.spelled_out.text, width - 4, "blue")
+    for meaning in report.meanings:
+        _block(text, f"where {meaning.text}", width - 4, "dim")
     text.right_crop(1)
     return text
 
@@ -223,7 +226,9 @@ def _closed_form(form: ClosedFormLine, room: int) -> Iterable[Text]:
         yield _wrapped(form.spelled_out.text, room, "blue")
     sign, style = STYLES[form.judged.verdict]
     said = f"{sign} {form.judged.verdict} equal to the layer's stated form"
-    if form.judged.verdict != "proved":
+    if form.stated is None:
+        said = f"{sign} {form.judged.verdict} to be the derivative; the layer states no form"
+    elif form.judged.verdict != "proved":
         said = f"{sign} the layer's stated form {form.stated.text} is {form.judged.verdict}"
     yield _wrapped(said, room, style)
     if form.because:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOLLOW",
-    "LOSS_NOTE",
     "MEANINGS",
+    "MEANINGS_NOTE",
     "MEASURES",
     "MEASURES_STABLE",
     "SECTIONS",
@@ -32,6 +32,8 @@ __all__ = [
     "elapsed",
     "failures",
     "listed",
+    "loss_note",
+    "loss_said",
     "meanings",
     "measures",
     "numeric_table",
@@ -42,6 +44,7 @@ __all__ = [
     "sentence_case",
     "share",
     "spelled_note",
+    "stated_said",
 ]
 
 SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
@@ -70,15 +73,29 @@ MEANINGS: Final = (
     ("failed", "outside that tolerance"),
 )
 HOLLOW: Final = "A proof that says nothing carries the note “both sides are 0” or “same on both sides”."
+MEANINGS_NOTE: Final = "These quantities are derivatives of the loss of the first order:"
 MEASURES: Final = (
     "The closed form in NumPy on random data with a weighted loss. Relative: max|error| / max|gradient|. Scaled: "
     "max|error| over the natural size of the gradient’s terms, which the tolerance bounds. A row is its worst case."
 )
-LOSS_NOTE: Final = "The loss L is any differentiable function of the output; only the upstream gradient enters:"
 MEASURES_STABLE: Final = (
     "The closed form in NumPy on random data with a weighted loss. Measured errors differ from machine to machine and "
     "are left out of this report."
 )
+
+
+def loss_said(report: Report) -> str:
+    """What the loss is."""
+    of = "the gradients, of which the output is the linear part" if report.second else "the output"
+    return f"{report.loss}, any differentiable function of {of}"
+
+
+def loss_note(report: Report) -> str:
+    """The sentence before the upstream gradient."""
+    if report.second:
+        said = f"{report.loss} is any differentiable function of the gradients; only its derivatives by them enter, so"
+        return f"{said} the output, which is linear in the gradients, stands for it:"
+    return f"The loss {report.loss} is any differentiable function of the output; only the upstream gradient enters:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +130,14 @@ def abstract(report: Report, voice: Voice) -> str:
     at = voice.prose(f", with the sums spelled out at m = {report.m}") if spelled else ""
     first = (
         f"The backward pass of the layer {voice.strong(voice.prose(report.title))} is derived from its forward pass in "
-        f"{len(report.steps)} steps and folded into closed forms for {names}, each compared with the one stated{at}."
+        f"{len(report.steps)} steps and folded into closed forms for {names}, {_compared(report)}{at}."
     )
     return f"{first} The overall verdict is {voice.verdict(report.verdict)}: {voice.prose(_score(report))}."
+
+
+def _compared(report: Report) -> str:
+    stated = all(form.stated is not None for form in report.closed_forms)
+    return "each compared with the one stated" if stated else "each proved to be the derivative where none is stated"
 
 
 def _score(report: Report) -> str:
@@ -171,6 +193,13 @@ def operations(form: ClosedFormLine) -> str:
     """The two operation counts, as a sentence."""
     staged, found = form.operations_staged, form.operations_found
     return f"{counted(staged, 'operation')} in the staged form, {found} in this one."
+
+
+def stated_said(form: ClosedFormLine, same: str, other: str) -> str:
+    """What stands before the verdict: `same` if the stated form is the one found, `other` if it is another."""
+    if form.stated is None:
+        return "None is stated; that it is the derivative is"
+    return same if form.stated.latex == form.found.latex else other
 
 
 def counted(number: int, thing: str) -> str:
