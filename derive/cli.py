@@ -97,6 +97,7 @@ class Request:
     m: int | None
     layer: str
     order: int
+    forward_mode: bool
     form: str | None
     output: str | None
     thorough: bool
@@ -139,6 +140,7 @@ class CheckRequest:
 @click.option(
     "--order", type=_Order(), default=1, show_default=True, help="2 derives the backward pass's own backward."
 )
+@click.option("--forward-mode", is_flag=True, help="Show forward mode too: Jacobian–vector product and Jacobian.")
 @click.option("--format", "form", type=_Nearest(FORMATS), help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
 @click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library there is.")
@@ -272,7 +274,8 @@ def _derive(ask: Request) -> Report:
     from derive.derivation import derive
     from derive.report import report
 
-    return report(derive(ask.layer, ask.m, order=ask.order, thorough=ask.thorough), stable=ask.stable)
+    derivation = derive(ask.layer, ask.m, order=ask.order, thorough=ask.thorough)
+    return report(derivation, stable=ask.stable, forward_mode=ask.forward_mode)
 
 
 def _format(form: str | None, output: str | None, endings: Mapping[str, str]) -> str:

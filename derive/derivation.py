@@ -28,6 +28,7 @@ from derive.layers.layer import Assignment, Gradient, Layer, Quantity
 from derive.notation import Notation
 
 if TYPE_CHECKING:
+    from derive.forward_mode import ForwardMode
     from derive.numeric.crosscheck import NumericCheck
     from derive.numeric.functions import Functions
 
@@ -148,8 +149,12 @@ class Derivation:
     @cached_property
     def notation(self) -> Notation:
         """Prints this layer's formulas: knows how many indices each of its names has."""
-        ranks: dict[str, int] = {node.name: len(node.shape) for node in self.graph.nodes.values()}
-        return Notation({**ranks, self.layer.loss: 0})
+        return Notation(self.ranks)
+
+    @property
+    def ranks(self) -> dict[str, int]:
+        """How many indices each name has."""
+        return {**{node.name: len(node.shape) for node in self.graph.nodes.values()}, self.layer.loss: 0}
 
     @property
     def symbols(self) -> dict[str, Quantity | IndexedBase]:
@@ -174,27 +179,27 @@ class Derivation:
     @cached_property
     def partials(self) -> tuple[LocalPartial, ...]:
         """The local partial derivatives, one for each edge of the graph."""
-        return _undistributed(lambda: local_partials(self.graph))
+        return undistributed(lambda: local_partials(self.graph))
 
     @cached_property
     def adjoints(self) -> tuple[Adjoint, ...]:
         """The adjoints by the chain rule, before any simplification."""
-        return _undistributed(lambda: adjoints(self.graph, self.partials))
+        return undistributed(lambda: adjoints(self.graph, self.partials))
 
     @cached_property
     def kernel(self) -> Kernel:
         """The kernel under this layer's definitions, in which an adjoint is the derivative of L itself."""
-        return Kernel(_definitions(self.graph, self.partials, self.adjoints))
+        return Kernel(definitions(self.graph, self.partials, self.adjoints))
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Every line, in order: local partials, adjoints, then the simplification of each gradient."""
-        return _undistributed(lambda: (*self._partial_steps(), *self._adjoint_steps(), *self._gradient_steps()))
+        return undistributed(lambda: (*self._partial_steps(), *self._adjoint_steps(), *self._gradient_steps()))
 
     @cached_property
     def closed_forms(self) -> tuple[ClosedForm, ...]:
         """The form found for each gradient beside the stated one."""
-        return _undistributed(lambda: tuple(self._closed_form(claim) for claim in self.layer.gradients))
+        return undistributed(lambda: tuple(self._closed_form(claim) for claim in self.layer.gradients))
 
     @cached_property
     def gradients(self) -> tuple[Gradient, ...]:
@@ -208,7 +213,7 @@ class Derivation:
     def staged(self) -> tuple[Assignment, ...]:
         """Reverse mode as a program: the adjoints in order, down to the upstream gradient, identities not used."""
         values = {name_of(self._upstream.target): self._upstream} if self.layer.upstream is not None else {}
-        return _undistributed(
+        return undistributed(
             lambda: tuple(
                 Assignment(one.target, put_in(one.value, values)) for one in reversed_order(self.adjoints, self.graph)
             )
@@ -225,7 +230,7 @@ class Derivation:
     @cached_property
     def checks(self) -> tuple[Check, ...]:
         """The three exact routes, and at order 2 that of the gradients it starts from. NumPy is `numeric`."""
-        return _undistributed(
+        return undistributed(
             lambda: (self._chain_rule, self._total_derivative_check(), self._spelled_out_check(), *self._first_check()),
         )
 
@@ -235,6 +240,13 @@ class Derivation:
         from derive.numeric.crosscheck import crosscheck
 
         return crosscheck(self.graph, self.staged, self.gradients, self.m, thorough=self.thorough)
+
+    @cached_property
+    def forward_mode(self) -> ForwardMode:
+        """Tangents, Jacobian–vector product and Jacobian; not among the verdicts of the derivation."""
+        from derive.forward_mode import forward_mode
+
+        return forward_mode(self)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -355,7 +367,7 @@ class Derivation:
 
     def _total_derivative_check(self) -> Check:
         start = perf_counter()
-        kernel = Kernel(_definitions(self.graph, (), ()))
+        kernel = Kernel(definitions(self.graph, (), ()))
         loss = Symbol(self.layer.loss)
         verdicts = tuple(
             (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.value))
@@ -422,7 +434,7 @@ def identity_of(graph: Graph, name: str) -> Identity:
     return Identity(total, node.target / rest)
 
 
-def _definitions(
+def definitions(
     graph: Graph, partials: tuple[LocalPartial, ...], done: tuple[Adjoint, ...]
 ) -> tuple[tuple[Expr, Expr], ...]:
     """The kernel's problem: the forward pass, L = Σ g y, and every derivative's name as that derivative.
@@ -442,7 +454,7 @@ def _definitions(
     )
 
 
-def _undistributed(work: Callable[[], T]) -> T:
+def undistributed(work: Callable[[], T]) -> T:
     """Runs `work` with SymPy leaving 2·(a + b) as it is: brackets of the forward pass are to stay whole."""
     with distribute(False):  # noqa: FBT003 -- SymPy's own signature
         return work()

@@ -40,6 +40,7 @@ def _report(report: Report) -> dict[str, Any]:
             }
             for form in report.closed_forms
         },
+        **({"forward_mode": [_step(line) for line in report.forward_mode]} if report.forward_mode else {}),
         "checks": [_check(line) for line in report.checks],
         "numeric": [_numeric(line, stable=report.stable) for line in report.numeric],
         "versions": dict(report.versions),

@@ -140,7 +140,8 @@ class _Article:
         )
 
     def source(self) -> str:
-        blocks = [*self._front(), *self._forward(), *self._graph(), *self._steps(), *self._closed_forms()]
+        blocks = [*self._front(), *self._forward(), *self._graph(), *self._steps(self.report.steps)]
+        blocks += [*self._closed_forms(), *self._steps(self.report.forward_mode)]
         blocks += [*self._proofs(), *self._numeric(), *self._conditions(), *self._versions(), r"\end{document}"]
         return "\n".join([_PREAMBLE, *blocks]) + "\n"
 
@@ -184,8 +185,8 @@ class _Article:
         yield environment("center", Drawing(self.report).tikz())
         yield rf"\aside{{{self.prose(_LEGEND.format(self.report.loss))}}}"
 
-    def _steps(self) -> Iterator[str]:
-        for part, lines in groupby(self.report.steps, key=lambda line: line.part):
+    def _steps(self, steps: tuple[Line, ...]) -> Iterator[str]:
+        for part, lines in groupby(steps, key=lambda line: line.part):
             group = list(lines)
             yield self._heading(part)
             yield numbered_from(group, "")

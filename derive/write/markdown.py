@@ -53,8 +53,13 @@ _NUMBERS: Final = frozenset(("Cases", "Relative", "Scaled", "Tolerance", "Time")
 def markdown(report: Report) -> str:
     """The report as Markdown, ending in a newline."""
     voice = Voice(in_line, escaped, lambda text: f"*{text}*", verdict, lambda value: f"{value:.1e}")
-    blocks = [*_front(report, voice), *_forward(report), *_graphs(report), *_steps(report, voice)]
-    blocks += [*_closed_forms(report, voice), *_proofs(report, voice), *_numeric(report, voice)]
+    blocks = [*_front(report, voice), *_forward(report), *_graphs(report), *_steps(report, report.steps, voice)]
+    blocks += [
+        *_closed_forms(report, voice),
+        *_steps(report, report.forward_mode, voice),
+        *_proofs(report, voice),
+        *_numeric(report, voice),
+    ]
     blocks += [*_conditions(report, voice), *_versions(report)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
@@ -130,8 +135,8 @@ def _forward(report: Report) -> Iterator[str]:
     yield display(report.upstream.latex)
 
 
-def _steps(report: Report, voice: Voice) -> Iterator[str]:
-    for part, lines in groupby(report.steps, key=lambda line: line.part):
+def _steps(report: Report, steps: tuple[Line, ...], voice: Voice) -> Iterator[str]:
+    for part, lines in groupby(steps, key=lambda line: line.part):
         yield from _heading(part)
         for line in lines:
             yield from _step(report, line, voice)

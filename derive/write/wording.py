@@ -61,6 +61,22 @@ SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
         "Simplification",
         "The adjoints are put into each other until only the upstream gradient is left, and the result is folded.",
     ),
+    "tangents": (
+        "Forward mode: tangents",
+        "Each differentiated input moves along a direction with its name and a dot; ∂u/∂t is how fast u moves then.",
+    ),
+    "Jacobian–vector product": (
+        "Forward mode: Jacobian–vector product",
+        "The tangents are put into each other until only the directions are left, and the result is folded.",
+    ),
+    "transpose": (
+        "Forward mode is the transpose of the backward pass",
+        "The product paired with the upstream gradient is the directions paired with the gradients, for every size.",
+    ),
+    "Jacobian": (
+        "Jacobian",
+        "The product for a direction that is 1 in one element and else 0; δ is 1 where its indices are equal, else 0.",
+    ),
 })  # fmt: skip
 MEANINGS: Final = (
     (
@@ -132,7 +148,8 @@ def abstract(report: Report, voice: Voice) -> str:
         f"The backward pass of the layer {voice.strong(voice.prose(report.title))} is derived from its forward pass in "
         f"{len(report.steps)} steps and folded into closed forms for {names}, {_compared(report)}{at}."
     )
-    return f"{first} The overall verdict is {voice.verdict(report.verdict)}: {voice.prose(_score(report))}."
+    forward = f" {voice.prose(_forward_score(report))}" if report.forward_mode else ""
+    return f"{first} The overall verdict is {voice.verdict(report.verdict)}: {voice.prose(_score(report))}.{forward}"
 
 
 def _compared(report: Report) -> str:
@@ -145,6 +162,11 @@ def _score(report: Report) -> str:
     forms = f"{share(form.judged.verdict == 'proved' for form in report.closed_forms)} closed forms"
     oracles = f"{share(line.passed for line in report.numeric)} comparisons with a numerical oracle passed"
     return f"{steps} and {forms} are proved for every batch size, and {oracles}"
+
+
+def _forward_score(report: Report) -> str:
+    proved = share(line.judged.verdict == "proved" for line in report.forward_mode)
+    return f"Of the lines of forward mode, {proved} are proved."
 
 
 def share(marks: Iterable[bool]) -> str:
@@ -216,7 +238,8 @@ def counterexample(example: Example, voice: Voice) -> str:
 
 def conditions(report: Report) -> tuple[Formula, ...]:
     """Everything that a proof of the report divides by, once each."""
-    judged = [*(line.judged for line in report.steps), *(form.judged for form in report.closed_forms)]
+    lines = (*report.steps, *report.forward_mode)
+    judged = [*(line.judged for line in lines), *(form.judged for form in report.closed_forms)]
     return tuple(dict.fromkeys(one for verdict in judged for one in verdict.conditions))
 
 
