@@ -19,7 +19,7 @@ from derive.kernel import Partial
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a background job, whose children would ignore Ctrl-C too
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-sys.path.insert(0, str(Path(__file__).parent))  # for family.py, whose layers several tests share
+sys.path.insert(0, str(Path(__file__).parent))  # for norms.py, whose layers several tests share
 
 settings.register_profile("default", max_examples=50, deadline=None)
 settings.register_profile("long", max_examples=20_000, deadline=None)

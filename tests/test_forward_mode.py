@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from family import LAYERS
+from norms import LAYERS
 from sympy import KroneckerDelta
 
 from derive import cli

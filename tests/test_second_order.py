@@ -9,7 +9,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from family import LAYERS
+from norms import LAYERS
 
 from derive import cli
 from derive.cli import EXIT_CODES
