@@ -1,7 +1,8 @@
 """derive-bn: derives the backward pass of normalization layers and proves every step for every batch size.
 
 `derive.derive("batchnorm")` is the derivation of a layer, `derive.batchnorm` the same by attribute; its steps, closed
-forms, checks, NumPy functions and LaTeX hang off it. Nothing heavy is imported until one of them is asked for.
+forms, checks, NumPy functions and LaTeX hang off it. `derive.derive("batchnorm", order=2)` is the same for the backward
+pass itself. Nothing heavy is imported until one of them is asked for.
 """
 
 from __future__ import annotations

@@ -75,6 +75,21 @@ class _BatchSize(click.ParamType[int]):
         return number
 
 
+class _Order(click.ParamType[int]):
+    """1 or 2."""
+
+    name = "order"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if str(value) not in {"1", "2"}:
+            self.fail(f"There is no derivation of order {value}. Give --order 1 or --order 2.", param, ctx)
+        return int(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        del param, ctx
+        return "[1|2]"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a derivation is asked for on the command line."""
@@ -82,6 +97,8 @@ class Request:
     m: int | None
     layer: str
     axes: str | None
+    order: int
+    forward_mode: bool
     form: str | None
     output: str | None
     thorough: bool
@@ -130,6 +147,10 @@ class CheckRequest:
     help="The layer: a name, own.py:name (the file is run), or the equations in own.tex, own.md or - (standard input).",
 )
 @click.option("--axes", metavar="A,B,…", help="The axes of the data, such as N,C,H,W for batch norm of images.")
+@click.option(
+    "--order", type=_Order(), default=1, show_default=True, help="2 derives the backward pass's own backward."
+)
+@click.option("--forward-mode", is_flag=True, help="Show forward mode too: Jacobian–vector product and Jacobian.")
 @click.option("--format", "form", type=_Nearest(FORMATS), help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
 @click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library there is.")
@@ -271,7 +292,8 @@ def _derive(ask: Request) -> Report:
     axes = tuple(axis.strip() for axis in ask.axes.split(",")) if ask.axes else ()
     layer = load_layer(ask.layer, axes)
     try:
-        return report(derive(layer, ask.m, thorough=ask.thorough), stable=ask.stable)
+        derivation = derive(layer, ask.m, order=ask.order, thorough=ask.thorough)
+        return report(derivation, stable=ask.stable, forward_mode=ask.forward_mode)
     except DeriveError:
         raise
     except Exception as error:

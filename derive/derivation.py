@@ -17,7 +17,7 @@ from sympy.core.parameters import distribute
 
 from derive.backward import Adjoint, LocalPartial, adjoint_of, adjoints, local_partials
 from derive.closed_form import Identity, Line, compact, known_sums_put_in, operations
-from derive.errors import LayerError, SizeError, VectorizeError
+from derive.errors import LayerError, OrderError, SizeError, VectorizeError
 from derive.explicit import spell_out
 from derive.graph import Graph, build, upstream_of
 from derive.indices import Letters, fresh_index, indices_of, letters_in, name_of, put_in, relabel
@@ -28,16 +28,19 @@ from derive.layers.layer import Assignment, Assumption, Gradient, Layer, Quantit
 from derive.notation import Notation, Slots
 
 if TYPE_CHECKING:
+    from derive.forward_mode import ForwardMode
     from derive.numeric.crosscheck import NumericCheck
     from derive.numeric.functions import Functions
 
 __all__ = ["Check", "ClosedForm", "Derivation", "Reason", "Step", "derive", "worst"]
 
-LARGEST_SPELLED_OUT, MOST_SPELLED_OUT = 16, 32
-"""The largest m, and the most elements of the output, for which every one is written out."""
+LARGEST_SPELLED_OUT = 16
+MOST_ELEMENTS, MOST_ELEMENTS_SECOND = 32, 9
+"""The largest m, and the most elements of any tensor at order 1 and 2, for which every one is written out."""
 LARGEST_SIZE = 1_000_000
 T = TypeVar("T")
 ORDER = ("proved", "undecided", "refuted")
+ORDERS = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +109,42 @@ class Check:
 
 
 def derive(
-    layer: Layer | str, m: int | None = None, *, axes: tuple[str, ...] = (), thorough: bool = False
+    layer: Layer | str,
+    m: int | None = None,
+    *,
+    axes: tuple[str, ...] = (),
+    order: int = 1,
+    thorough: bool = False,
 ) -> Derivation:
-    """The derivation of a layer, given by name or as a `Layer`.
+    """The derivation of a layer, given by name or as a `Layer`; of its backward pass, if `order` is 2.
 
     `m` fixes every size for the spelled-out route and the numerical check; without it everything is for every size.
     `axes` names the axes of the data of a layer given by name, such as ("N", "C", "H", "W").
-    Raises `UnknownLayerError`, `ShapeError`, `LayerError` or `SizeError`.
+    Raises `UnknownLayerError`, `ShapeError`, `LayerError`, `OrderError` or `SizeError`.
     """
-    return Derivation(load(layer, axes) if isinstance(layer, str) else layer, m, thorough=thorough)
+    if order not in ORDERS:
+        raise OrderError(f"There is no derivation of order {order}. The orders are 1 and 2.")
+    one = Derivation(load(layer, axes) if isinstance(layer, str) else layer, m, thorough=thorough)
+    if order == 1:
+        return one
+    from derive.second_order import second_order
+
+    return Derivation(second_order(one), m, thorough=thorough, first=one)
 
 
 class Derivation:
-    """A layer, derived and judged. Everything is worked out when it is first asked for."""
+    """A layer, derived and judged. Everything is worked out when it is first asked for.
 
-    def __init__(self, layer: Layer, m: int | None = None, *, thorough: bool = False) -> None:
+    `first` is the derivation whose backward pass this layer is: then that it is one is among the checks.
+    """
+
+    def __init__(
+        self, layer: Layer, m: int | None = None, *, thorough: bool = False, first: Derivation | None = None
+    ) -> None:
         if m is not None and not (m == int(m) and 1 <= m <= LARGEST_SIZE):
             said = f"m = {m} is not a batch size from 1 to {LARGEST_SIZE}."
             raise SizeError(f"{said} Leave m out for the proof of every m.")
-        self.layer, self.m, self.thorough = _with_wanted(layer), m, thorough
+        self.layer, self.m, self.thorough, self.first = _with_wanted(layer), m, thorough, first
         self.graph: Graph = build(self.layer)
 
     def __repr__(self) -> str:
@@ -139,15 +159,21 @@ class Derivation:
     @cached_property
     def notation(self) -> Notation:
         """Prints this layer's formulas: knows how many indices each of its names has."""
+        return Notation(self.ranks)
+
+    @property
+    def ranks(self) -> dict[str, int | Slots]:
+        """How many indices each name has, and which are whose in the names of local partials."""
         ranks = {node.name: len(node.shape) for node in self.graph.nodes.values()}
         slots = {name_of(one.target): _slots(one) for one in self.partials}
-        return Notation({**ranks, **slots, self.layer.loss: 0})
+        return {**ranks, **slots, self.layer.loss: 0}
 
     @property
     def symbols(self) -> dict[str, Quantity | IndexedBase]:
         """Every name of this layer: tensors to be indexed, scalars, sizes, the index letters of its own formulas."""
         found: dict[str, Quantity | IndexedBase] = {}
-        for target in (*(node.target for node in self.graph.nodes.values()), upstream_of(self.graph)):
+        targets = (*(node.target for node in self.graph.nodes.values()), upstream_of(self.graph))
+        for target in (one for one in targets if one != 1):
             found[name_of(target)] = target.base if isinstance(target, Indexed) else target
             found |= {index.name: index for index in indices_of(target)}
         return found | {size.name: size for size in self.graph.sizes}
@@ -165,38 +191,38 @@ class Derivation:
     @cached_property
     def partials(self) -> tuple[LocalPartial, ...]:
         """The local partial derivatives, one for each edge of the graph."""
-        return _undistributed(lambda: local_partials(self.graph))
+        return undistributed(lambda: local_partials(self.graph))
 
     @cached_property
     def adjoints(self) -> tuple[Adjoint, ...]:
         """The adjoints by the chain rule, before any simplification."""
-        return _undistributed(lambda: adjoints(self.graph, self.partials))
+        return undistributed(lambda: adjoints(self.graph, self.partials))
 
     @cached_property
     def kernel(self) -> Kernel:
         """The kernel under this layer's definitions, in which an adjoint is the derivative of L itself."""
-        return Kernel(_definitions(self.graph, self.partials, self.adjoints))
+        return Kernel(definitions(self.graph, self.partials, self.adjoints))
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Every line, in order: local partials, adjoints, then the simplification of each gradient."""
-        return _undistributed(lambda: (*self._partial_steps(), *self._adjoint_steps(), *self._gradient_steps()))
+        return undistributed(lambda: (*self._partial_steps(), *self._adjoint_steps(), *self._gradient_steps()))
 
     @cached_property
     def closed_forms(self) -> tuple[ClosedForm, ...]:
         """The form found for each gradient beside the stated one."""
-        return _undistributed(lambda: tuple(self._closed_form(claim) for claim in self.layer.gradients))
+        return undistributed(lambda: tuple(self._closed_form(claim) for claim in self.layer.gradients))
 
     @cached_property
     def claims(self) -> tuple[Gradient, ...]:
         """The closed form of each gradient: the layer's, or the one that was found where it states none."""
-        return _undistributed(lambda: tuple(map(self._claim, self.layer.gradients)))
+        return undistributed(lambda: tuple(map(self._claim, self.layer.gradients)))
 
     @cached_property
     def staged(self) -> tuple[Assignment, ...]:
         """Reverse mode as a program: the adjoints in order, down to the upstream gradient, identities not used."""
-        values = {name_of(self._upstream.target): self._upstream}
-        return _undistributed(
+        values = {name_of(self._upstream.target): self._upstream} if self.layer.upstream is not None else {}
+        return undistributed(
             lambda: tuple(
                 Assignment(one.target, put_in(one.value, values)) for one in reversed_order(self.adjoints, self.graph)
             )
@@ -212,9 +238,9 @@ class Derivation:
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
-        """The three exact routes. The fourth, NumPy, is `numeric`."""
-        return _undistributed(
-            lambda: (self._chain_rule, self._total_derivative_check(), self._spelled_out_check()),
+        """The three exact routes, and at order 2 that of the gradients it starts from. NumPy is `numeric`."""
+        return undistributed(
+            lambda: (self._chain_rule, self._total_derivative_check(), self._spelled_out_check(), *self._first_check()),
         )
 
     @cached_property
@@ -239,6 +265,13 @@ class Derivation:
             return crosscheck(self.graph, self.staged, self.claims, self.m, thorough=self.thorough)
         except VectorizeError as reason:
             return f"not taken: {reason}"
+
+    @cached_property
+    def forward_mode(self) -> ForwardMode:
+        """Tangents, Jacobian–vector product and Jacobian; not among the verdicts of the derivation."""
+        from derive.forward_mode import forward_mode
+
+        return forward_mode(self)
 
     @property
     def every(self) -> str:
@@ -357,7 +390,7 @@ class Derivation:
         return ClosedForm(claim.of, target, found, claim.value, verdict, because, counts, self.notation)
 
     def _because(self, target: Quantity) -> tuple[Reason, ...]:
-        """Why chain rule and stated form agree: the sums whose definitions were needed."""
+        """Why chain rule and closed form agree: the sums whose definitions were needed."""
         verdict = dict(self._chain_rule.verdicts)[name_of(target)]
         used = verdict.used if isinstance(verdict, Proved) else ()
         identities = (identity_of(self.graph, name) for name in used)
@@ -389,25 +422,35 @@ class Derivation:
 
     def _total_derivative_check(self) -> Check:
         start = perf_counter()
-        kernel = Kernel(_definitions(self.graph, (), ()))
+        kernel = Kernel(definitions(self.graph, (), ()))
         loss = Symbol(self.layer.loss)
         verdicts = tuple(
             (name_of(self._target(claim)), kernel.decide(partial(loss, claim.of), claim.form)) for claim in self.claims
         )
         return Check("closed form = total derivative by the kernel", self.every, verdicts, perf_counter() - start)
 
+    def _first_check(self) -> tuple[Check, ...]:
+        """Whether the gradients that are differentiated again are those of the layer."""
+        if self.first is None:
+            return ()
+        check = self.first._total_derivative_check()  # noqa: SLF001 -- another derivation's own route
+        return (replace(check, name="first order: " + check.name),)
+
+    @property
+    def _largest_spelled_out(self) -> int:
+        """The largest m at which no tensor of the layer has too many elements to be written one by one."""
+        most = MOST_ELEMENTS if self.layer.upstream is not None else MOST_ELEMENTS_SECOND
+        rank = max((len(node.shape) for node in self.graph.nodes.values()), default=1)
+        return max(m for m in range(1, min(most, LARGEST_SPELLED_OUT) + 1) if m == 1 or m**rank <= most)
+
     def _spelled_out_check(self) -> Check:
         name, start = "closed form = SymPy's derivative of L(x_1 … x_m)", perf_counter()
         if self.m is None or not self.graph.sizes:
             given = self.every.removeprefix("every ")
             return Check(name, f"not taken: it needs a given {given}; the proofs above hold for {self.every}", (), 0.0)
-        elements = self.m ** len(self.graph.output.shape)
-        if self.m > LARGEST_SPELLED_OUT or elements > MOST_SPELLED_OUT:
-            large = f"{self.at} is above {LARGEST_SPELLED_OUT}"
-            many = f"{elements} elements are more than {MOST_SPELLED_OUT}"
-            why = (
-                f"not taken: {large if self.m > LARGEST_SPELLED_OUT else many}; the proofs above hold for {self.every}"
-            )
+        largest = self._largest_spelled_out
+        if self.m > largest:
+            why = f"not taken: {self.at} is above {largest}; the proofs above hold for {self.every}"
             return Check(name, why, (), 0.0)
         graph = replace(self.graph, layer=replace(self.layer, gradients=self.claims))
         out = spell_out(graph, dict.fromkeys(self.graph.sizes, self.m))
@@ -454,7 +497,7 @@ def identity_of(graph: Graph, name: str) -> Identity:
     return Identity(total, node.target / rest)
 
 
-def _definitions(
+def definitions(
     graph: Graph, partials: tuple[LocalPartial, ...], done: tuple[Adjoint, ...]
 ) -> tuple[tuple[Expr, Expr], ...]:
     """The kernel's problem: the forward pass, L = Σ g y, and every derivative's name as that derivative.
@@ -488,7 +531,7 @@ def _slots(one: LocalPartial) -> Slots:
     return Slots(*(tuple(map(str, each)) for each in letters))
 
 
-def _undistributed(work: Callable[[], T]) -> T:
+def undistributed(work: Callable[[], T]) -> T:
     """Runs `work` with SymPy leaving 2·(a + b) as it is: brackets of the forward pass are to stay whole."""
     with distribute(False):  # noqa: FBT003 -- SymPy's own signature
         return work()

@@ -31,6 +31,10 @@ class SizeError(DeriveError):
     """A batch size that no derivation can be made for."""
 
 
+class OrderError(DeriveError):
+    """An order of derivation that there is none of."""
+
+
 class VectorizeError(DeriveError):
     """An expression has no array form: its summation would need an array with one axis more than its tensors have."""
 

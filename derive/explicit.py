@@ -125,10 +125,10 @@ class _Writer:
 
     def loss(self) -> Expr:
         """L = Σ g_k y_k. Only g = ∂L/∂y enters a first derivative, so this linear loss stands for every other."""
-        output = self.graph.output
+        output, upstream = self.graph.output, upstream_of(self.graph)
         weighted = []
         for at in self._places(output):
-            weight = self._leaf(name_of(upstream_of(self.graph)), at)
+            weight = upstream if upstream == 1 else self._leaf(name_of(upstream), at)
             weighted += [(weight, term) for term in Add.make_args(self._quantity(output.name, at))]
         return _gathered(weighted)
 
@@ -201,7 +201,7 @@ def _held(expr: Expr, args: list[Expr]) -> Expr:
     return expr.func(*args)
 
 
-def _gathered(weighted: list[tuple[Symbol, Expr]]) -> Expr:
+def _gathered(weighted: list[tuple[Expr, Expr]]) -> Expr:
     """Σ weight · term with the factors that several terms share taken out: the same L, with fewer nodes to visit."""
     counts = Counter(factor for _, term in weighted for factor in Mul.make_args(term))
     groups: dict[frozenset[Expr], list[Expr]] = {}

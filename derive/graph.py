@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed, IndexedBase, KroneckerDelta, Sum, Symbol
+from sympy import Expr, Indexed, IndexedBase, KroneckerDelta, S, Sum, Symbol
 
 from derive.errors import LayerError
 from derive.indices import indices_of, name_of
@@ -83,9 +83,11 @@ def build(layer: Layer) -> Graph:
     return graph
 
 
-def upstream_of(graph: Graph) -> Quantity:
-    """The upstream gradient g = ∂L/∂y at the output's own indices."""
+def upstream_of(graph: Graph) -> Expr:
+    """The upstream gradient g = ∂L/∂y at the output's own indices; 1 where the output is the loss itself."""
     base = graph.layer.upstream
+    if base is None:
+        return S.One
     return base[graph.output.indices] if graph.output.shape else Symbol(base.label.name)
 
 
@@ -165,6 +167,12 @@ def _check_indices(read: Indexed, ranges: dict[Symbol, Expr], target: Quantity) 
 def _check_upstream(graph: Graph) -> None:
     """The upstream gradient has a name of its own and the shape of the output; that of a scalar needs no shape."""
     upstream, output = graph.layer.upstream, graph.output
+    if upstream is None:
+        if output.shape:
+            raise LayerError(
+                f"{output.target} is a tensor, so it can't be the loss. Give the layer an upstream gradient."
+            )
+        return
     name = upstream.label.name
     if name in graph.nodes or name == graph.layer.loss:
         raise LayerError(f"{name} is the upstream gradient and can't name another quantity. Choose another name.")
@@ -179,9 +187,10 @@ def _check_upstream(graph: Graph) -> None:
 
 def _check_claims(graph: Graph) -> None:
     """Claims may read any quantity and the upstream gradient, with the indices of what they are the gradient of."""
-    output = graph.output
-    upstream = Node(upstream_of(graph), None, output.shape, ())
-    known = {**graph.nodes, upstream.name: upstream}
+    known = dict(graph.nodes)
+    if graph.layer.upstream is not None:
+        upstream = Node(upstream_of(graph), None, graph.output.shape, ())
+        known[upstream.name] = upstream
     claimed: set[str] = set()
     for claim in graph.layer.gradients:
         name = name_of(claim.of)
@@ -192,4 +201,5 @@ def _check_claims(graph: Graph) -> None:
             raise LayerError(f"Two gradients are claimed for {name}. Keep one.")
         claimed.add(name)
         if claim.value is not None:
-            tuple(_reads(claim.value, dict(zip(indices_of(claim.of), _shape(claim.of), strict=True)), claim.of, known))
+            ranges = dict(zip(indices_of(claim.of), _shape(claim.of), strict=True))
+            tuple(_reads(claim.value, ranges, claim.of, known))

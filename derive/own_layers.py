@@ -366,4 +366,4 @@ def _renamed(layer: Layer, names: Mapping[Expr, Expr]) -> Layer:
         replace(one, target=one.target.xreplace(names), value=one.value.xreplace(names)) for one in layer.forward
     )
     inputs = tuple(one.xreplace(names) for one in layer.inputs)
-    return replace(layer, inputs=inputs, forward=forward, upstream=layer.upstream.xreplace(names))
+    return replace(layer, inputs=inputs, forward=forward, upstream=layer.upstream and layer.upstream.xreplace(names))

@@ -1,10 +1,12 @@
 """Hypothesis profiles, and an evaluator that shares nothing with the program: what the tests compare it with."""
 
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 
 import mpmath
@@ -16,6 +18,8 @@ from derive.kernel import Partial
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a background job, whose children would ignore Ctrl-C too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+sys.path.insert(0, str(Path(__file__).parent))  # for norms.py, whose layers several tests share
 
 settings.register_profile("default", max_examples=50, deadline=None)
 settings.register_profile("long", max_examples=20_000, deadline=None)

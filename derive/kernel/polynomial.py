@@ -30,7 +30,7 @@ Poly: TypeAlias = dict[Monomial, Rational]
 
 SIGMA, DELTA = "\x00Σ", "\x00δ"  # no name of a quantity begins with a control character: see `Scope`
 UNIT: Monomial = frozenset()
-MAX_TERMS, MAX_DUMMIES, MAX_LABELLINGS = 50_000, 12, 5_040
+MAX_TERMS, MAX_DUMMIES, MAX_LABELLINGS = 50_000, 16, 5_040
 
 
 def constant(value: Rational) -> Poly:

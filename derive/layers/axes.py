@@ -12,7 +12,7 @@ from dataclasses import replace
 from sympy import Expr, Indexed, IndexedBase, Mul, S, Sum, Symbol
 
 from derive.errors import ShapeError
-from derive.layers.layer import Assignment, Assumption, Gradient, Layer, Quantity, index, size, tensor
+from derive.layers.layer import Assignment, Assumption, Gradient, Layer, Quantity, SecondOrder, index, size, tensor
 
 __all__ = ["features_of", "repeated", "rows_of", "split"]
 
@@ -58,10 +58,14 @@ def repeated(layer: Layer, letter: str, axis: str, *, at: int, shared: Collectio
 
 
 def _refuse_taken(layer: Layer, axes: tuple[str, ...], but: Collection[str] = ()) -> None:
-    taken = {symbol.name for symbol in _symbols(layer)} | {layer.upstream.label.name}
+    taken = {symbol.name for symbol in _symbols(layer)} | {_upstream_name(layer)}
     for axis in axes:
         if axis in taken.difference(but) or axes.count(axis) > 1:
             raise ShapeError(f"The axis {axis} has the name of something else in {layer.name}. Choose another letter.")
+
+
+def _upstream_name(layer: Layer) -> str:
+    return str(layer.upstream.label.name) if layer.upstream is not None else ""
 
 
 def _symbols(layer: Layer) -> set[Symbol]:
@@ -86,6 +90,7 @@ class _Rewriting:
             forward=tuple(Assignment(self.quantity(one.target), self.expr(one.value)) for one in old.forward),
             upstream=self.upstream(),
             gradients=tuple(self.gradient(one) for one in old.gradients),
+            second_order=self.second_order(),
             assumptions=tuple(self.assumption(one) for one in old.assumptions),
         )
 
@@ -100,7 +105,14 @@ class _Rewriting:
     def upstream(self) -> IndexedBase:
         output = self.quantity(self.old.output)
         shape = output.base.shape if isinstance(output, Indexed) else None
-        return IndexedBase(self.old.upstream.label.name, shape=shape)
+        return IndexedBase(_upstream_name(self.old), shape=shape)
+
+    def second_order(self) -> SecondOrder | None:
+        old = self.old.second_order
+        if old is None:
+            return None
+        incoming = tuple(self.quantity(one) for one in old.incoming)
+        return SecondOrder(incoming, tuple(self.gradient(one) for one in old.gradients), old.source)
 
     def quantity(self, one: Quantity) -> Quantity:
         raise NotImplementedError
@@ -172,10 +184,12 @@ class _Repeating(_Rewriting):
         self.letter, self.axis, self.at, self.shared = letter, axis, at, shared
 
     def is_repeated(self, name: str) -> bool:
-        return (
-            name not in self.shared
-            and any(name == _name(one) for one in (*self.old.inputs, *(line.target for line in self.old.forward)))
-        ) or name == self.old.upstream.label.name
+        """Whether it goes along: all that the layer has, but for what is shared and what comes in for a shared one."""
+        old = self.old
+        own = {_name(one) for one in (*old.inputs, *(line.target for line in old.forward))} - self.shared
+        incoming = zip(old.second_order.incoming, old.gradients, strict=True) if old.second_order else ()
+        entering = {_name(one) for one, claim in incoming if _name(claim.of) not in self.shared}
+        return name in own | entering | {_upstream_name(old)}
 
     def quantity(self, one: Quantity) -> Quantity:
         name = _name(one)

@@ -7,6 +7,7 @@ from derive.layers.layer import (
     Assignment,
     Gradient,
     Layer,
+    SecondOrder,
     index,
     mean,
     positive,
@@ -17,10 +18,38 @@ from derive.layers.layer import (
 )
 
 m = size("m")
-i, j = index("i"), index("j")
+i, j, k = index("i"), index("j"), index("k")
 x, xhat, y, g = (tensor(name, m) for name in ("x", "x̂", "y", "g"))
 gamma, beta, mu, var = scalar("γ"), scalar("β"), scalar("μ"), scalar("σ²")
 eps = positive("ε")
+
+# The second order: u, v and w are the gradients of a function of dx, dγ and dβ.
+u, v, w = tensor("u", m), scalar("v"), scalar("w")
+s = 1 / sqrt(var + eps)
+g_mean, g_xhat = mean(g[j], j, m), mean(g[j] * xhat[j], j, m)
+u_mean, u_xhat = mean(u[j], j, m), mean(u[j] * xhat[j], j, m)
+covariance = mean(u[j] * g[j], j, m) - u_mean * g_mean
+
+SECOND_ORDER = SecondOrder(
+    incoming=(v, w, u[i]),
+    gradients=(
+        Gradient(g[i], gamma * s * (u[i] - u_mean - xhat[i] * u_xhat) + v * xhat[i] + w),
+        Gradient(gamma, s * total(u[j] * (g[j] - mean(g[k], k, m) - xhat[j] * mean(g[k] * xhat[k], k, m)), j, m)),
+        Gradient(
+            x[i],
+            gamma
+            * s**2
+            * (
+                3 * xhat[i] * g_xhat * u_xhat
+                - xhat[i] * covariance
+                - u_xhat * (g[i] - g_mean)
+                - g_xhat * (u[i] - u_mean)
+            )
+            + v * s * (g[i] - g_mean - xhat[i] * g_xhat),
+        ),
+    ),
+    source="The double backward of batch normalization in common use, with what comes in for dγ and dβ.",
+)
 
 LAYER = Layer(
     name="batchnorm",
@@ -42,6 +71,7 @@ LAYER = Layer(
         ),
     ),
     source="S. Ioffe and C. Szegedy, Batch Normalization, 2015, section 3; the compact dx as in common use.",
+    second_order=SECOND_ORDER,
 )
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "Axis",
     "Gradient",
     "Layer",
+    "SecondOrder",
     "index",
     "mean",
     "means",
@@ -79,26 +80,42 @@ class Assumption:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondOrder:
+    """Claimed closed forms of the second order: the gradients of Q, a function of the layer's gradients.
+
+    `incoming` names ∂Q/∂(∂L/∂v) for each of the layer's `gradients`, in their order and with their indices; the closed
+    forms are in these, in the upstream gradient, inputs and intermediates.
+    """
+
+    incoming: tuple[Quantity, ...]
+    gradients: tuple[Gradient, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """A normalization layer.
 
     `inputs` are given from outside, in the order a function would take them; `forward` assigns each intermediate once,
-    in order, and the last target is the output. `upstream` is the tensor g with g_i = ∂L/∂y_i, of the output's shape.
-    `gradients` holds one entry per input that is differentiated: a claimed closed form, or none, and then it is to be
-    found. Without any entry, every input is differentiated that is not declared positive. `source` says where the
-    claims were published, `loss` how the loss is called. `assumptions` are what is known of inputs that are not
-    differentiated.
+    in order, and the last target is the output. `upstream` is the tensor g with g_i = ∂L/∂y_i, of the output's shape;
+    None where the output is the loss itself. `gradients` holds one entry per input that is differentiated: a claimed
+    closed form, or none, and then it is to be found. Without any entry, every input is differentiated that is not
+    declared positive. `source` says where the claims were published, `loss` how the loss is called. `assumptions` are
+    what is known of inputs that are not differentiated, `meanings` are derivatives of another loss that quantities of
+    this layer stand for.
     """
 
     name: str
     title: str
     inputs: tuple[Quantity, ...]
     forward: tuple[Assignment, ...]
-    upstream: IndexedBase
+    upstream: IndexedBase | None
     gradients: tuple[Gradient, ...]
     source: str
     loss: str = "L"
     assumptions: tuple[Assumption, ...] = ()
+    second_order: SecondOrder | None = None
+    meanings: tuple[Assignment, ...] = ()
 
     @property
     def output(self) -> Quantity:

@@ -23,7 +23,7 @@ from derive.indices import name_of
 from derive.layers.layer import Assignment, Gradient
 from derive.numeric.backends import AUTOGRAD, JAX, TORCH
 from derive.numeric.bounds import Bounded, bounded
-from derive.numeric.functions import Functions, adjoint, functions
+from derive.numeric.functions import Functions, adjoint_name, functions
 from derive.numeric.oracles import AUTODIFF, autodiff, estimate, probes_of
 from derive.numeric.program import Array, measure
 
@@ -186,8 +186,9 @@ def _checked(trial: Trial) -> list[str]:
     names = [name for name in trial.made.claimed if name in trial.made.names]
     lost = [name for name in names if name not in trial.staged_bounds]
     if lost:
-        name = adjoint(trial.made.graph, lost[0])
-        raise DeriveError(f"{name} is claimed, but no step assigns it. Add its step.")
+        raise DeriveError(
+            f"{adjoint_name(trial.made.graph, lost[0])} is claimed, but no step assigns it. Add its step."
+        )
     return names
 
 

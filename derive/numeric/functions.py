@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sympy import Symbol
+from sympy import Indexed, S, Symbol
 
 from derive.errors import DeriveError
 from derive.graph import Graph, upstream_of
@@ -20,11 +20,11 @@ from derive.numeric.backends import NUMPY, Backend
 from derive.numeric.lowering import shape_of
 from derive.numeric.program import Array, Program, compile_program
 
-__all__ = ["Functions", "adjoint", "functions"]
+__all__ = ["Functions", "adjoint_name", "functions"]
 
 
-def adjoint(graph: Graph, name: str) -> str:
-    """What the adjoint of v is called: ∂L/∂v, for the layer's own name of the loss."""
+def adjoint_name(graph: Graph, name: str) -> str:
+    """The name of a quantity's adjoint: ∂L/∂v."""
     return f"∂{graph.layer.loss}/∂{name}"
 
 
@@ -72,7 +72,7 @@ class Functions:
 
     @property
     def _staged_names(self) -> tuple[str, ...]:
-        prefix = adjoint(self.graph, "")
+        prefix = adjoint_name(self.graph, "")
         return tuple(name_of(output).removeprefix(prefix) for output in self.staged_program.outputs)
 
     def _gradients(
@@ -101,15 +101,16 @@ def functions(
     """Compiles the forward pass, the claimed closed forms and the reverse-mode steps of a layer.
 
     `staged` assigns adjoints in reverse order, named ∂L/∂v. The adjoint of the output is the upstream gradient, which
-    may be read by its own name (g) or as ∂L/∂y.
+    may be read by its own name (g) or as ∂L/∂y. Where the output is the loss itself, its weight takes g's place: 1, or
+    another number that all gradients are then a multiple of.
     """
     inputs = tuple(node.target for node in graph.inputs)
     forward = graph.layer.forward
     given = (_given(graph),)
-    both = (upstream_of(graph), *inputs)
+    both = (_upstream(graph), *inputs)
     claims = tuple(_claim(graph, gradient) for gradient in gradients)
-    found = {node.name: _assigned(adjoint(graph, node.name), staged) for node in graph.inputs}
-    wanted = tuple(target for target in found.values() if target is not None)
+    found = (_assigned(adjoint_name(graph, node.name), staged) for node in graph.inputs)
+    wanted = tuple(target for target in found if target is not None)
     return Functions(
         graph,
         compile_program(inputs, forward, (graph.output.target,), backend),
@@ -119,15 +120,22 @@ def functions(
     )
 
 
+def _upstream(graph: Graph) -> Quantity:
+    """What the programs take first: the upstream gradient, or the weight of an output that is the loss itself."""
+    found = upstream_of(graph)
+    return found if isinstance(found, Symbol | Indexed) else Symbol(f"weight of {graph.output.name}")
+
+
 def _given(graph: Graph) -> Assignment:
     """The adjoint of the output under its other name."""
-    return Assignment(_like(graph.output.target, adjoint(graph, graph.output.name)), upstream_of(graph))
+    return Assignment(_like(graph.output.target, adjoint_name(graph, graph.output.name)), _upstream(graph))
 
 
 def _claim(graph: Graph, gradient: Gradient) -> Assignment:
     """A claim as an assignment. Its target is named as no quantity of a layer or of the staged steps can be."""
-    name = f"claimed {adjoint(graph, name_of(gradient.of))}"
-    return Assignment(_like(gradient.of, name), gradient.form)
+    weight = S.One if graph.layer.upstream is not None else _upstream(graph)
+    name = f"claimed {adjoint_name(graph, name_of(gradient.of))}"
+    return Assignment(_like(gradient.of, name), weight * gradient.form)
 
 
 def _like(quantity: Quantity, name: str) -> Quantity:

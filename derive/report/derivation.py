@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
@@ -23,11 +24,13 @@ from derive.notation.spell_out import MOST
 from derive.report.formula import Formula, Judge, Judged, equation
 
 if TYPE_CHECKING:
+    from derive.forward_mode import Equation
     from derive.numeric.crosscheck import NumericCheck
 
 __all__ = ["CheckLine", "ClosedFormLine", "Entry", "GraphNode", "Line", "NumericLine", "Report", "catalogue", "report"]
 
 T = TypeVar("T")
+SEVERITY = ("proved", "failed", "undecided", "refuted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,10 @@ class Report:
     """Everything a writer needs. `m` is None for every m; `loss` is the name of what is differentiated.
 
     `every` and `at` say for which sizes in words: "every N and D", "N = D = 4". `assumptions` are equations that are
-    taken to hold.
+    taken to hold. `second` says that this is the backward pass of a backward pass: the output is then the part of the
+    loss that is linear in the gradients, and `meanings` says which derivatives the layer's quantities are.
+    `forward_mode` are its lines, if it was asked for: tangents, Jacobian–vector product, that this is the transpose of
+    the backward pass, Jacobian.
     """
 
     layer: str
@@ -126,14 +132,22 @@ class Report:
     verdict: str
     versions: tuple[tuple[str, str], ...]
     stable: bool
+    second: bool = False
+    meanings: tuple[Formula, ...] = ()
+    forward_mode: tuple[Line, ...] = ()
 
 
-def report(derivation: Derivation, *, stable: bool = False) -> Report:
-    """The report of a derivation.
+def report(derivation: Derivation, *, stable: bool = False, forward_mode: bool = False) -> Report:
+    """The report of a derivation, with its forward mode if that is asked for.
 
     With `stable` it holds nothing that differs from run to run: no times, no measured errors, no versions.
     """
-    return _Reporter(derivation, stable=stable).report()
+    one = _Reporter(derivation, stable=stable).report()
+    if not forward_mode:
+        return one
+    lines = _ForwardReporter(derivation, stable=stable).lines(len(one.steps))
+    labels = (one.verdict, worst(derivation.forward_mode.verdicts))
+    return replace(one, forward_mode=lines, verdict=max(labels, key=SEVERITY.index))
 
 
 class _Reporter:
@@ -159,7 +173,7 @@ class _Reporter:
             every=one.every,
             at=one.at,
             assumptions=self.assumptions(),
-            upstream=self.equation(upstream_of(one.graph), adjoint_of(one.graph, output)),
+            upstream=self._upstream(output),
             graph=tuple(self._node(node) for node in one.graph.nodes.values()),
             forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),
             steps=steps,
@@ -169,7 +183,14 @@ class _Reporter:
             verdict=one.verdict,
             versions=() if self.stable else versions(),
             stable=self.stable,
+            second=one.layer.upstream is None,
+            meanings=tuple(self.equation(line.target, line.value) for line in one.layer.meanings),
         )
+
+    def _upstream(self, output: Node) -> Formula:
+        """g_i = ∂L/∂y_i, and ∂L/∂y = 1 where the output is the loss itself."""
+        given, adjoint = upstream_of(self.derivation.graph), adjoint_of(self.derivation.graph, output)
+        return self.equation(adjoint, given) if given == 1 else self.equation(given, adjoint)
 
     # --- formulas ------------------------------------------------------------------------------------------------
 
@@ -246,6 +267,29 @@ class _Reporter:
         label = worst(verdict for _, verdict in check.verdicts) if check.verdicts else ""
         failing = tuple((name, self.judge(v)) for name, v in check.verdicts if not isinstance(v, Proved))
         return CheckLine(check.name, label, check.detail, 0.0 if self.stable else check.seconds, failing)
+
+
+class _ForwardReporter(_Reporter):
+    """The forward mode in the notation that knows its tangents."""
+
+    def __init__(self, derivation: Derivation, *, stable: bool) -> None:
+        super().__init__(derivation, stable=stable)
+        self.notation = derivation.forward_mode.notation
+        self.judge = Judge(self.notation)
+
+    def lines(self, before: int) -> tuple[Line, ...]:
+        """Every line, numbered after those that come before."""
+        mode = self.derivation.forward_mode
+        steps = [partial(self._line, step=step, last=False) for step in mode.steps]
+        steps.append(
+            partial(self._equation, part="transpose", rule="pairing with the upstream gradient", one=mode.transpose)
+        )
+        steps += [partial(self._equation, part="Jacobian", rule="one element moves", one=one) for one in mode.jacobian]
+        return tuple(line(number) for number, line in enumerate(steps, before + 1))
+
+    def _equation(self, number: int, part: str, rule: str, one: Equation) -> Line:
+        name, value = self.formula(one.name), self.formula(one.right)
+        return Line(number, part, name, equation(name, value), value, rule, self.judge(one.verdict))
 
 
 @dataclass(frozen=True, slots=True)

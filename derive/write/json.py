@@ -20,9 +20,11 @@ def _report(report: Report) -> dict[str, Any]:
     return {
         "layer": report.layer,
         "title": report.title,
+        **({"order": 2} if report.second else {}),
         "m": "every" if report.m is None else report.m,
         "assumptions": [_formula(one) for one in report.assumptions],
         "upstream": _formula(report.upstream),
+        **({"meanings": [_formula(one) for one in report.meanings]} if report.meanings else {}),
         "graph": [
             {"name": node.name, "kind": node.kind, **_formula(node.symbol), "reads": list(node.reads)}
             for node in report.graph
@@ -32,13 +34,14 @@ def _report(report: Report) -> dict[str, Any]:
         "closed_form": {
             f"d{form.of}": {
                 **_formula(form.found),
-                "stated": None if form.stated is None else _formula(form.stated),
+                "stated": form.stated and _formula(form.stated),
                 **_judged(form.judged),
                 "used": [_formula(one) for one in form.because],
                 "operations": {"staged": form.operations_staged, "closed_form": form.operations_found},
             }
             for form in report.closed_forms
         },
+        **({"forward_mode": [_step(line) for line in report.forward_mode]} if report.forward_mode else {}),
         "checks": [_check(line) for line in report.checks],
         "numeric": [_numeric(line, stable=report.stable) for line in report.numeric],
         "versions": dict(report.versions),

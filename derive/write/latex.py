@@ -19,7 +19,7 @@ from derive.write.drawing import Drawing
 from derive.write.prose import Prose, ascii_math
 from derive.write.wording import (
     ASSUMED,
-    NOTHING_STATED,
+    MEANINGS_NOTE,
     SECTIONS,
     Table,
     Voice,
@@ -39,6 +39,7 @@ from derive.write.wording import (
     remark,
     sentence_case,
     spelled_note,
+    stated_said,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ class _Article:
         )
 
     def source(self) -> str:
-        blocks = [*self._front(), *self._forward(), *self._graph(), *self._steps(), *self._closed_forms()]
+        blocks = [*self._front(), *self._forward(), *self._graph(), *self._steps(self.report.steps)]
+        blocks += [*self._closed_forms(), *self._steps(self.report.forward_mode)]
         blocks += [*self._proofs(), *self._numeric(), *self._conditions(), *self._versions(), r"\end{document}"]
         return "\n".join([_PREAMBLE, *blocks]) + "\n"
 
@@ -176,6 +178,9 @@ class _Article:
         if spelled:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"
             yield from (equation(one, star=True) for one in spelled)
+        if self.report.meanings:
+            yield self.prose(MEANINGS_NOTE)
+            yield aligned(self.report.meanings, "align*")
         yield self.prose(loss_note(self.report))
         yield equation(self.report.upstream, star=True)
 
@@ -184,8 +189,8 @@ class _Article:
         yield environment("center", Drawing(self.report).tikz())
         yield rf"\aside{{{self.prose(_LEGEND.format(loss=self.report.loss.text))}}}"
 
-    def _steps(self) -> Iterator[str]:
-        for part, lines in groupby(self.report.steps, key=lambda line: line.part):
+    def _steps(self, steps: tuple[Line, ...]) -> Iterator[str]:
+        for part, lines in groupby(steps, key=lambda line: line.part):
             group = list(lines)
             yield self._heading(part)
             yield numbered_from(group, "")
@@ -220,18 +225,14 @@ class _Article:
             yield from self._closed_form(form)
 
     def _closed_form(self, form: ClosedFormLine) -> Iterator[str]:
-        found = f"{form.name.latex} = {form.found.latex}"
+        stated = None if form.stated is None or form.stated.latex == form.found.latex else form.stated
         short, wide = by_width(form.because, _INLINE)
         used = f" It uses {listed([self.voice.math(one) for one in short])}." if short else ""
-        yield environment("boxed form", display(found, "equation*", _PLAIN - 1))
-        other = form.stated is not None and form.stated.latex != form.found.latex
-        equal = "The stated form is" if other else "The stated form is the same."
-        equal = NOTHING_STATED if form.stated is None else equal
+        yield environment("boxed form", display(f"{form.name.latex} = {form.found.latex}", "equation*", _PLAIN - 1))
+        equal = stated_said(form, "The stated form is the same.", "The stated form is")
         yield rf"\noindent {operations(form)}{used} {equal}\atright{{{reached(form.judged, self.voice)}}}"
-        if form.stated is not None and other:
-            yield display(f"{form.name.latex} = {form.stated.latex}", "equation*", _PLAIN)
-        else:
-            yield r"\par\smallskip"
+        other = "" if stated is None else display(f"{form.name.latex} = {stated.latex}", "equation*", _PLAIN)
+        yield other or r"\par\smallskip"
         yield from self._used(wide)
         if form.spelled_out is not None:
             yield rf"\aside{{{self.prose(spelled_note(self.report))}}}"

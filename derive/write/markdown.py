@@ -16,7 +16,7 @@ from derive.write.breaking import rows
 from derive.write.drawing import drawn_nodes
 from derive.write.wording import (
     ASSUMED,
-    NOTHING_STATED,
+    MEANINGS_NOTE,
     SECTIONS,
     Table,
     Voice,
@@ -36,6 +36,7 @@ from derive.write.wording import (
     remark,
     sentence_case,
     spelled_note,
+    stated_said,
 )
 
 if TYPE_CHECKING:
@@ -53,8 +54,13 @@ _NUMBERS: Final = frozenset(("Cases", "Relative", "Scaled", "Tolerance", "Time")
 def markdown(report: Report) -> str:
     """The report as Markdown, ending in a newline."""
     voice = Voice(in_line, escaped, lambda text: f"*{text}*", verdict, lambda value: f"{value:.1e}")
-    blocks = [*_front(report, voice), *_forward(report), *_graphs(report), *_steps(report, voice)]
-    blocks += [*_closed_forms(report, voice), *_proofs(report, voice), *_numeric(report, voice)]
+    blocks = [*_front(report, voice), *_forward(report), *_graphs(report), *_steps(report, report.steps, voice)]
+    blocks += [
+        *_closed_forms(report, voice),
+        *_steps(report, report.forward_mode, voice),
+        *_proofs(report, voice),
+        *_numeric(report, voice),
+    ]
     blocks += [*_conditions(report, voice), *_versions(report)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
@@ -126,12 +132,15 @@ def _forward(report: Report) -> Iterator[str]:
     if spelled:
         yield spelled_note(report)
         yield from (display(one.latex) for one in spelled)
+    if report.meanings:
+        yield MEANINGS_NOTE
+        yield from (display(one.latex) for one in report.meanings)
     yield loss_note(report)
     yield display(report.upstream.latex)
 
 
-def _steps(report: Report, voice: Voice) -> Iterator[str]:
-    for part, lines in groupby(report.steps, key=lambda line: line.part):
+def _steps(report: Report, steps: tuple[Line, ...], voice: Voice) -> Iterator[str]:
+    for part, lines in groupby(steps, key=lambda line: line.part):
         yield from _heading(part)
         for line in lines:
             yield from _step(report, line, voice)
@@ -177,14 +186,14 @@ def _closed_forms(report: Report, voice: Voice) -> Iterator[str]:
 
 
 def _closed_form(form: ClosedFormLine, voice: Voice) -> Iterator[str]:
-    other = form.stated is not None and form.stated.latex != form.found.latex
+    stated = form.stated
     short, wide = by_width(form.because, _INLINE)
     used = f" It uses {listed([in_line(one) for one in short])}." if short else ""
     yield display(f"{form.name.latex} = {form.found.latex}")
-    equal = "The stated form, below, is" if other else "The stated form is the same:"
-    equal = NOTHING_STATED if form.stated is None else equal
+    equal = stated_said(form, "The stated form is the same:", "The stated form, below, is")
     yield f"{operations(form)}{used} {equal} {reached(form.judged, voice)}"
-    yield display(f"{form.name.latex} = {form.stated.latex}") if form.stated is not None and other else ""
+    if stated is not None and stated.latex != form.found.latex:
+        yield display(f"{form.name.latex} = {stated.latex}")
     yield from _used(wide)
 
 

@@ -19,6 +19,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from derive.report import CheckLine, ClosedFormLine, GraphNode, Judged, Line, NumericLine, Report
+from derive.write.wording import SECTIONS, loss_said
 from derive.write.wrap import columns, wrap
 
 __all__ = ["plain", "terminal"]
@@ -36,6 +37,7 @@ MEASURES = (
     "scaled: max|error| over the natural size of the gradient's terms, which the tolerance bounds."
 )
 HEADING = "bold cyan"
+FORWARD_SECTIONS = ("tangents", "Jacobian–vector product", "transpose", "Jacobian")
 WIDE = 120
 WIDEST = 160
 LAST_WORDS = {
@@ -72,9 +74,11 @@ def _parts(report: Report, width: int) -> Iterable[RenderableType]:
     yield _tree(report)
     yield _heading("Forward pass")
     yield _forward(report, width)
-    yield _steps(report, width)
+    yield _steps(report, report.steps, width)
     yield _heading("Closed form")
     yield _box(report, width)
+    if report.forward_mode:
+        yield _steps(report, report.forward_mode, width)
     yield _heading("Proof")
     yield _checks(report.checks, width)
     yield from (_failure(name, judged, width) for check in report.checks for name, judged in check.failing)
@@ -100,7 +104,7 @@ def _mark(verdict: str) -> Text:
 def _tree(report: Report) -> Tree:
     """The graph from the loss down; a node that is read twice is written out once."""
     nodes = {node.name: node for node in report.graph}
-    root = Tree(Text(f"{report.loss.text}, any differentiable function of the output", style="dim"), guide_style="dim")
+    root = Tree(Text(loss_said(report), style="dim"), guide_style="dim")
     shown: set[str] = set()
     _grow(root, next(node for node in report.graph if node.kind == "output"), nodes, shown)
     return root
@@ -145,6 +149,8 @@ def _forward(report: Report, width: int) -> Text:
             _block(text, line.spelled_out.text, width - 4, "blue")
     for one in report.assumptions:
         _block(text, f"assuming {one.text}", width - 4, "dim")
+    for meaning in report.meanings:
+        _block(text, f"where {meaning.text}", width - 4, "dim")
     text.right_crop(1)
     return text
 
@@ -155,14 +161,16 @@ def _block(text: Text, said: str, room: int, style: str) -> None:
         text.append(" " * 4).append(piece, style).append("\n")
 
 
-def _steps(report: Report, width: int) -> Text:
+def _steps(report: Report, steps: tuple[Line, ...], width: int) -> Text:
     text, part, at = Text(no_wrap=True), "", Columns.of(width)
-    for line in report.steps:
+    for line in steps:
         if line.part != part:
             part = line.part
             text.append(f"\n{part[0].upper()}{part[1:]}\n", HEADING)
             if part == "adjoints":
                 text.append(f"    with the upstream gradient {report.upstream.text}\n", "dim")
+            if part in FORWARD_SECTIONS:
+                _block(text, SECTIONS[part][1], width - 4, "dim")
         _step(text, line, at)
     text.right_crop(1)
     return text
@@ -288,10 +296,11 @@ def _numeric(lines: tuple[NumericLine, ...], width: int) -> Table:
 
 def _last(report: Report) -> Text:
     sign, style = STYLES[report.verdict]
-    conditions = {c.text for line in report.steps for c in line.judged.conditions}
+    conditions = {c.text for line in (*report.steps, *report.forward_mode) for c in line.judged.conditions}
     where = f", wherever {' and '.join(f'{one} ≠ 0' for one in sorted(conditions))}" if conditions else ""
     scope = f" for {report.every}" if report.verdict == "proved" else ""
     tests = sum(line.cases for line in report.numeric)
-    counted = f"{len(report.steps)} steps, {len(report.closed_forms)} closed forms, {tests} numerical tests"
+    forward = f"{len(report.forward_mode)} lines of forward mode, " if report.forward_mode else ""
+    counted = f"{len(report.steps)} steps, {len(report.closed_forms)} closed forms, {forward}{tests} numerical tests"
     said = f"{sign} {report.layer}: {LAST_WORDS[report.verdict]}{scope}{where} ({counted})"
     return Text(said, style=style)

@@ -19,9 +19,9 @@ __all__ = [
     "ASSUMED",
     "HOLLOW",
     "MEANINGS",
+    "MEANINGS_NOTE",
     "MEASURES",
     "MEASURES_STABLE",
-    "NOTHING_STATED",
     "SECTIONS",
     "Table",
     "Voice",
@@ -34,6 +34,7 @@ __all__ = [
     "failures",
     "listed",
     "loss_note",
+    "loss_said",
     "meanings",
     "measures",
     "numeric_table",
@@ -44,6 +45,7 @@ __all__ = [
     "sentence_case",
     "share",
     "spelled_note",
+    "stated_said",
 ]
 
 SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
@@ -60,6 +62,22 @@ SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
         "Simplification",
         "The adjoints are put into each other until only the upstream gradient is left, and the result is folded.",
     ),
+    "tangents": (
+        "Forward mode: tangents",
+        "Each differentiated input moves along a direction with its name and a dot; ∂u/∂t is how fast u moves then.",
+    ),
+    "Jacobian–vector product": (
+        "Forward mode: Jacobian–vector product",
+        "The tangents are put into each other until only the directions are left, and the result is folded.",
+    ),
+    "transpose": (
+        "Forward mode is the transpose of the backward pass",
+        "The product paired with the upstream gradient is the directions paired with the gradients, for every size.",
+    ),
+    "Jacobian": (
+        "Jacobian",
+        "The product for a direction that is 1 in one element and else 0; δ is 1 where its indices are equal, else 0.",
+    ),
 })  # fmt: skip
 MEANINGS: Final = (
     (
@@ -72,16 +90,31 @@ MEANINGS: Final = (
     ("failed", "outside that tolerance"),
 )
 HOLLOW: Final = "A proof that says nothing carries the note “both sides are 0” or “same on both sides”."
+MEANINGS_NOTE: Final = "These quantities are derivatives of the loss of the first order:"
 MEASURES: Final = (
     "The closed form in NumPy on random data with a weighted loss. Relative: max|error| / max|gradient|. Scaled: "
     "max|error| over the natural size of the gradient’s terms, which the tolerance bounds. A row is its worst case."
 )
 ASSUMED: Final = "It is assumed that"
-NOTHING_STATED: Final = "No form was stated; that this one is the total derivative is"
 MEASURES_STABLE: Final = (
     "The closed form in NumPy on random data with a weighted loss. Measured errors differ from machine to machine and "
     "are left out of this report."
 )
+
+
+def loss_said(report: Report) -> str:
+    """What the loss is."""
+    of = "the gradients, of which the output is the linear part" if report.second else "the output"
+    return f"{report.loss.text}, any differentiable function of {of}"
+
+
+def loss_note(report: Report) -> str:
+    """The sentence before the upstream gradient."""
+    loss = report.loss.text
+    if report.second:
+        said = f"{loss} is any differentiable function of the gradients; only its derivatives by them enter, so"
+        return f"{said} the output, which is linear in the gradients, stands for it:"
+    return f"The loss {loss} is any differentiable function of the output; only the upstream gradient enters:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +151,8 @@ def abstract(report: Report, voice: Voice) -> str:
         f"The backward pass of the layer {voice.strong(voice.prose(report.title))} is derived from its forward pass in "
         f"{len(report.steps)} steps and folded into closed forms for {names}{_compared(report)}{at}."
     )
-    return f"{first} The overall verdict is {voice.verdict(report.verdict)}: {voice.prose(_score(report))}."
+    forward = f" {voice.prose(_forward_score(report))}" if report.forward_mode else ""
+    return f"{first} The overall verdict is {voice.verdict(report.verdict)}: {voice.prose(_score(report))}.{forward}"
 
 
 def _compared(report: Report) -> str:
@@ -133,6 +167,11 @@ def _score(report: Report) -> str:
     forms = f"{share(form.judged.verdict == 'proved' for form in report.closed_forms)} closed forms"
     oracles = f"{share(line.passed for line in report.numeric)} comparisons with a numerical oracle passed"
     return f"{steps} and {forms} are proved for every batch size, and {oracles}"
+
+
+def _forward_score(report: Report) -> str:
+    proved = share(line.judged.verdict == "proved" for line in report.forward_mode)
+    return f"Of the lines of forward mode, {proved} are proved."
 
 
 def share(marks: Iterable[bool]) -> str:
@@ -177,16 +216,17 @@ def spelled_note(report: Report) -> str:
     return f"At {report.at}:"
 
 
-def loss_note(report: Report) -> str:
-    """What the loss is, before the upstream gradient."""
-    loss = report.loss.text
-    return f"The loss {loss} is any differentiable function of the output; only the upstream gradient enters:"
-
-
 def operations(form: ClosedFormLine) -> str:
     """The two operation counts, as a sentence."""
     staged, found = form.operations_staged, form.operations_found
     return f"{counted(staged, 'operation')} in the staged form, {found} in this one."
+
+
+def stated_said(form: ClosedFormLine, same: str, other: str) -> str:
+    """What stands before the verdict: `same` if the stated form is the one found, `other` if it is another."""
+    if form.stated is None:
+        return "No form was stated; that this one is the total derivative is"
+    return same if form.stated.latex == form.found.latex else other
 
 
 def counted(number: int, thing: str) -> str:
@@ -203,7 +243,8 @@ def counterexample(example: Example, voice: Voice) -> str:
 
 def conditions(report: Report) -> tuple[Formula, ...]:
     """Everything that a proof of the report divides by, once each."""
-    judged = [*(line.judged for line in report.steps), *(form.judged for form in report.closed_forms)]
+    lines = (*report.steps, *report.forward_mode)
+    judged = [*(line.judged for line in lines), *(form.judged for form in report.closed_forms)]
     return tuple(dict.fromkeys(one for verdict in judged for one in verdict.conditions))
 
 

@@ -7,7 +7,7 @@ from sympy import Symbol
 from sympy.core.cache import clear_cache
 
 from derive import layers
-from derive.derivation import _definitions, derive
+from derive.derivation import definitions, derive
 from derive.graph import build
 from derive.kernel import Kernel, Proved, partial
 
@@ -27,7 +27,7 @@ def prove_dx(name):
     clear_cache()
     graph = build(layers.load(name))
     claim = next(one for one in graph.layer.gradients if one.of == graph.layer.inputs[0])
-    verdict = Kernel(_definitions(graph, (), ())).decide(partial(Symbol("L"), claim.of), claim.value)
+    verdict = Kernel(definitions(graph, (), ())).decide(partial(Symbol("L"), claim.of), claim.value)
     assert isinstance(verdict, Proved)
 
 

@@ -16,7 +16,7 @@ from sympy import Symbol
 from sympy.core.cache import clear_cache
 
 import derive
-from derive.derivation import _definitions
+from derive.derivation import definitions
 from derive.explicit import spell_out
 from derive.graph import build
 from derive.kernel import Kernel, Proved, partial
@@ -71,7 +71,7 @@ def prove_every_m():
     """dx by the kernel's own total derivative = the closed form, for every m. Nothing is remembered between runs."""
     clear_cache()
     layer = graph()
-    kernel = Kernel(_definitions(layer, (), ()))
+    kernel = Kernel(definitions(layer, (), ()))
     claim = next(one for one in layer.layer.gradients if one.of == layer.layer.inputs[0])
     return kernel.decide(partial(Symbol("L"), claim.of), claim.value)
 
