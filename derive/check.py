@@ -34,7 +34,7 @@ from derive.sidecar import differences, read_sidecar
 __all__ = ["check_document", "check_file", "check_text"]
 
 NO_FORMULAS = "no formula was found: write them between $ and $, \\[ and \\], or in an equation environment"
-GIVEN = "stated, not derived: no proof here makes use of it"
+GIVEN = "stated, not derived"
 SECONDS_A_FILE = 9.0
 SECONDS_AN_EQUATION, SECONDS_FOR_MORE = 2.0, 0.5
 """Of the processor for a verdict and as much for what else is said of it; by the clock for the latter at the least."""

@@ -20,11 +20,11 @@ from derive.closed_form import Identity, Line, compact, known_sums_put_in, opera
 from derive.errors import LayerError, OrderError, SizeError, VectorizeError
 from derive.explicit import spell_out
 from derive.graph import Graph, build, upstream_of
-from derive.indices import Letters, fresh_index, indices_of, letters_in, name_of, put_in, relabel
+from derive.indices import Letters, indices_of, letters_in, name_of, put_in, relabel
 from derive.kernel import Kernel, Verdict, partial
 from derive.kernel.verdict import Proved
 from derive.layers import load
-from derive.layers.layer import Assignment, Assumption, Gradient, Layer, Quantity
+from derive.layers.layer import Assignment, Gradient, Layer, Quantity
 from derive.notation import Notation, Slots
 
 if TYPE_CHECKING:
@@ -509,21 +509,13 @@ def definitions(
     limits = [(index, 1, size) for index, size in zip(output.indices, output.shape, strict=True)]
     names = {node.name for node in graph.intermediates}
     return (
-        *(_parametrized(one) for one in graph.layer.assumptions),
+        *(one.parametrized for one in graph.layer.assumptions),
         *((node.target, node.value) for node in graph.intermediates),
         (loss, Sum(weighted, *limits) if limits else weighted),
         (adjoint_of(graph, output), upstream_of(graph)),
         *((one.target, partial(loss, one.of)) for one in done),
         *((one.target, partial(one.of, one.wrt, names - {name_of(one.of)})) for one in partials),
     )
-
-
-def _parametrized(one: Assumption) -> tuple[Expr, Expr]:
-    """t with Σ t = 1 as τ + (1 − Σ τ)/m, τ being anything: every such t is reached, by τ = t, and nothing else is."""
-    free = IndexedBase(f"{name_of(one.of)}°", shape=one.of.base.shape)[one.of.indices]
-    other = free.xreplace({one.over: fresh_index(set(one.of.indices))})
-    (letter,) = set(other.indices) - set(one.of.indices)
-    return one.of, free + (1 - Sum(other, (letter, 1, one.count))) / one.count
 
 
 def _slots(one: LocalPartial) -> Slots:

@@ -73,13 +73,22 @@ def _finer(scope: Scope, poly: Poly, name: str) -> Poly:
 
 
 def _in_use(scope: Scope, poly: Poly) -> list[Generator]:
-    """The roots that occur in `poly` or in the base of one that does, in the order they were made."""
+    """The roots that occur in `poly` or in the base of one that does, in the order they were made, √m before others.
+
+    So m is (√m)² throughout, and no other relation is solved for m first.
+    """
     wanted, seen = set(pl.names_of(poly)), set[str]()
     while new := (wanted & scope.generators.keys()) - seen:
         seen |= new
         for name in new:
             wanted |= pl.names_of(_without_aliases(scope, scope.generators[name].base))
-    return [generator for name, generator in scope.generators.items() if name in seen and generator.kind == "root"]
+    used = (generator for name, generator in scope.generators.items() if name in seen and generator.kind == "root")
+    return sorted(used, key=lambda generator: not _is_a_name(generator.base))
+
+
+def _is_a_name(base: Poly) -> bool:
+    """Whether a base is m or x_i alone."""
+    return len(base) == 1 and all(len(term) == 1 and value == 1 for term, value in base.items())
 
 
 # --- which relation ----------------------------------------------------------------------------------------------

@@ -78,6 +78,13 @@ class Assumption:
     def total(self) -> Sum:
         return total(self.of, self.over, self.count)
 
+    @property
+    def parametrized(self) -> tuple[Indexed, Expr]:
+        """t with Σ t = 1 as τ + (1 − Σ τ)/m for any τ: every such t is reached, by τ = t, and nothing else is."""
+        free = IndexedBase(f"{self.of.base.label.name}°", shape=self.of.base.shape)[self.of.indices]
+        letter = next(one for one in map(index, "ijklpqrs") if one not in self.of.indices)
+        return self.of, free + (1 - total(free.xreplace({self.over: letter}), letter, self.count)) / self.count
+
 
 @dataclass(frozen=True, slots=True)
 class SecondOrder:

@@ -64,15 +64,13 @@ def _special_values(problem: Problem, meanings: tuple[Meaning, ...]) -> str | No
 
 
 def _givens(problem: Problem, meanings: tuple[Meaning, ...]) -> str | None:
-    """A property of what the claim is about was stated, and no proof makes use of it."""
+    """A property of what the claim is about was stated, and it may be true under it."""
     read = {name_of(one) for meaning in meanings for one in quantities(meaning.left, meaning.right)}
     about = problem.forward.reached(read) | (problem.reached if any("∂" in name for name in read) else set())
     about |= {name.partition("/∂")[2] for name in read}
     for one in problem.story.hypotheses:
         if about & (reads(one.left) | reads(one.right)):
-            return (
-                f"it may rest on {text(one.left)} = {text(one.right)}, which is stated and which no proof here can use"
-            )
+            return f"it may rest on {text(one.left)} = {text(one.right)}, which is stated and not derived"
     return None
 
 

@@ -20,6 +20,7 @@ from derive.meaning.elaborate import Meaningless, Vocabulary, typical_size
 from derive.meaning.forward import Statement
 from derive.meaning.names import names_in, plain
 from derive.meaning.problem import LOCAL, TOTAL, Meaning, Pair, Problem, name_of
+from derive.notation import text
 from derive.notation.syntax import Partial, walk
 
 __all__ = ["Judgement", "judge"]
@@ -147,11 +148,15 @@ def _attempts(statement: Statement, problem: Problem) -> Iterator[_Attempt]:
         upstream = _with_upstream(statement, joined)
         if upstream is not None:
             yield replace(upstream, condition=condition)
+    if problem.usable and statement not in problem.story.hypotheses:
+        stated = replace(problem, under=problem.usable)
+        told = tuple(f"{text(one.left)} = {text(one.right)}" for one in problem.usable)
+        yield replace(_as_written(statement, stated), assumed=told)
 
 
 def _fairest(attempts: list[_Attempt]) -> _Attempt:
     """What a refutation is reported under: with the assumption that gives every name a meaning, if there is one."""
-    plain_ones = [one for one in attempts if not one.condition]
+    plain_ones = [one for one in attempts if not one.condition and not one.problem.under]
     return plain_ones[-1]
 
 

@@ -16,6 +16,7 @@ from sympy import Expr, Indexed, Sum, Symbol
 
 from derive.kernel import Kernel, partial
 from derive.kernel.language import is_index, quantities
+from derive.layers.layer import Assumption
 from derive.meaning.elaborate import Elaborator, Meaningless, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story
 from derive.meaning.names import plain, reads
@@ -45,7 +46,7 @@ class Problem:
     """A forward pass with its vocabulary.
 
     `mentioned` are the quantities that each loss is differentiated by, `bodies` the expressions that are differentiated
-    as such, under names of their own.
+    as such, under names of their own. `under` are stated properties, such as Σ_k t_k = 1, that proofs make use of.
     """
 
     story: Story
@@ -53,6 +54,7 @@ class Problem:
     words: Vocabulary
     mentioned: Mapping[str, frozenset[str]]
     bodies: Mapping[str, Definition]
+    under: tuple[Statement, ...] = ()
 
     # --- the graph of names --------------------------------------------------------------------------------------
 
@@ -235,7 +237,33 @@ class Problem:
     @cached_property
     def equations(self) -> tuple[tuple[Expr, Expr], ...]:
         """Every definition that has a meaning, and each loss as Σ (∂L/∂y) y, as (target, value)."""
-        return (*self.values.values(), *(self._surrogate(loss) for loss in sorted(self._undefined_losses)))
+        stated = (self._assumption(one) for one in self.under)
+        known = (one.parametrized for one in stated if one is not None)
+        return (*self.values.values(), *known, *(self._surrogate(loss) for loss in sorted(self._undefined_losses)))
+
+    @cached_property
+    def usable(self) -> tuple[Statement, ...]:
+        """The stated properties of which a proof can make use: Σ_k t_k = 1 of one input t."""
+        found: dict[str, Statement] = {}
+        for one in self.story.hypotheses:
+            assumption = self._assumption(one)
+            if assumption is not None:
+                found.setdefault(name_of(assumption.of), one)
+        return tuple(found.values())
+
+    def _assumption(self, one: Statement) -> Assumption | None:
+        """A stated property as an assumption on an input, if it is that a sum over one of its indices is 1."""
+        try:
+            meaning = self.meaning(one.left, one.right, {})
+        except Meaningless:
+            return None
+        total = meaning.left
+        if meaning.right != 1 or not isinstance(total, Sum) or not isinstance(total.function, Indexed):
+            return None
+        of, ((over, low, high), *more) = total.function, total.limits
+        sizes = dict(zip(of.indices, of.base.shape or (), strict=False))
+        whole = len(sizes) == len(of.indices) and all(map(is_index, sizes)) and (low, sizes.get(over)) == (1, high)
+        return Assumption(of, over) if whole and not more and name_of(of) not in self.words.defined else None
 
     @cached_property
     def values(self) -> dict[str, tuple[Expr, Expr]]:

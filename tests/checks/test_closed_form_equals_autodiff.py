@@ -128,8 +128,8 @@ def instead(script, monkeypatch):
 
     def put(layer, *, quick=True):
         monkeypatch.setattr(layers, "names", lambda: (layer.name,))
-        monkeypatch.setattr(layers, "load", lambda _: layer)
-        monkeypatch.setattr(derivation, "load", lambda _: layer)
+        monkeypatch.setattr(layers, "load", lambda *_: layer)
+        monkeypatch.setattr(derivation, "load", lambda *_: layer)
         if quick:
             made = derivation.derive
             monkeypatch.setattr(script, "derive", lambda name, size, **_: made(name, size))

@@ -163,8 +163,8 @@ def test_a_loss_gets_another_name_beside_an_axis_of_its_own():
 
 PRINTED = {
     ("batchnorm", "m,n"): "∂L/∂x_ij = γ_j/(m√(σ²_j + ε)) (m g_ij − Σ_k g_kj − x̂_ij Σ_k g_kj x̂_kj)",
-    ("batchnorm", "N,C,H,W"): "∂L/∂γ_j = Σ_l Σ_k Σ_i g_ijkl x̂_ijkl",
-    ("rmsnorm", "N,T,D"): "∂L/∂γ_j = Σ_k Σ_i g_ikj x̂_ikj",
+    ("batchnorm", "N,C,H,W"): "∂L/∂γ_j = Σ_q Σ_p Σ_i g_ijpq x̂_ijpq",
+    ("rmsnorm", "N,T,D"): "∂L/∂γ_j = Σ_h Σ_i g_ihj x̂_ihj",
     ("softmax", "N,D"): "∂L/∂x_ni = p_ni (g_ni − Σ_j g_nj p_nj)",
 }
 

@@ -20,7 +20,7 @@ DOUBTED = {
     "a special value": (f"BATCH\n\\gamma = 1\n{UNSCALED}", "ddddgu", "holds if γ = 1"),
     "another special value": (f"BATCH\n\\gamma = 2\n{UNSCALED}", "ddddgr", ""),
     "no special value": (f"BATCH\n{UNSCALED}", "ddddr", ""),
-    "a stated property": (LABELS, "gddu", "Σ_k t_k = 1"),
+    "a stated property": (LABELS.replace("t_k = 1", "t_k^2 = 1"), "gddu", "Σ_k t_k² = 1"),
     "no stated property": ("\n".join(LABELS.splitlines()[2:]), "ddr", ""),
     "the case i ≠ j beside i = j": (
         f"{SOFTMAX}⟨y_i|z_i⟩ = y_i (1 - y_i)\n⟨y_i|z_j⟩ = -y_i y_j",
@@ -81,3 +81,21 @@ LOST = {
 def test_nothing_rests_on_a_definition_that_could_not_be_read(short, lines, expected):
     last = short.holds(lines, expected)[-1]
     assert ("could not be read" in last.reason) == (expected[-1] == "u")
+
+
+STATED = {
+    "softmax minus target": (r"⟨L|z_i⟩ = p_i - t_i", "p", "Σ_k t_k = 1"),
+    "and not the other way round": (r"⟨L|z_i⟩ = t_i - p_i", "u", ""),
+    "what holds without it is not said to need it": (r"⟨L|z_i⟩ = p_i \sum_k t_k - t_i", "p", ""),
+    "a square is no sum": (r"\sum_{k=1}^K t_k^2 = \sum_{k=1}^K t_k", "u", ""),
+    "no element is 1": (r"⟨L|z_i⟩ = p_i - 1", "u", ""),
+    "the mean is": (r"\frac{1}{K} \sum_{k=1}^K t_k = \frac{1}{K}", "p", "Σ_k t_k = 1"),
+}
+
+
+@pytest.mark.parametrize(("claim", "verdict", "assumed"), STATED.values(), ids=STATED)
+def test_a_sum_that_is_stated_to_be_1_is_used_and_said(short, claim, verdict, assumed):
+    lines = r"\sum_{k=1}^K t_k = 1¶p_k = \frac{e^{z_k}}{\sum_{c=1}^K e^{z_c}}¶L = -\sum_{k=1}^K t_k \log p_k"
+    last = short.entries(f"{lines}¶⟨L|p_k⟩ = -\\frac{{t_k}}{{p_k}}¶{claim}")[-1]
+    assert short.letters([last]) == verdict, short.told([last])
+    assert ", ".join(last.assumptions) == assumed

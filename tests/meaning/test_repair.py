@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -67,6 +68,15 @@ PLANTED = {
     "another name": (DH, r"\gamma", r"\beta", "γ for β"),
     "1 for 1/m": (MX, r"\frac{1}{m}", "1", "m"),
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_garbage_collection():
+    """As the program runs: a collection of all that pytest holds would take what time a repair has."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.mark.parametrize("claim", RIGHT.values(), ids=RIGHT)

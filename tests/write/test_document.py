@@ -25,7 +25,7 @@ SOURCE = r"""
 \frac{\partial \mu}{\partial x_i} &= \frac{1}{N} \\
 \frac{\partial L}{\partial x_i} &= \frac{1}{\sqrt{\sigma^2 + \epsilon}} \left( \delta_i - \frac{1}{m} \sum_j \delta_j + \frac{\hat{x}_i}{m} \sum_j \delta_j \hat{x}_j \right)
 \end{align*}
-\[ x = { \]
+\[ q = { \]
 """  # noqa: E501 -- one line of LaTeX each
 
 
