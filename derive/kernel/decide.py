@@ -136,7 +136,7 @@ class Kernel:
 def _cases(ask: Question) -> Iterable[list[dict[Symbol, int]]]:
     """The elements of the free indices whose size is a number, one by one; nothing if there are too many or none."""
     lengths = {index: int(size) for index, size in ask.free if isinstance(size, Integer)}
-    if lengths and prod(lengths.values()) <= MOST_CASES:
+    if lengths and 0 < prod(lengths.values()) <= MOST_CASES:
         every = product(*(range(1, length + 1) for length in lengths.values()))
         yield [dict(zip(lengths, case, strict=True)) for case in every]
 

@@ -527,3 +527,8 @@ BY_CASES = {
 def test_an_index_of_three_elements_is_decided_case_by_case(left, right, kind):
     kernel = Kernel([(z3, total(T3[k], k, THREE)), (P3[i], T3[i] / z3)])
     assert isinstance(kernel.decide(left, right), kind), kernel.decide(left, right)
+
+
+def test_nothing_is_proved_of_an_index_without_elements():
+    none = tensor("t", S(0))
+    assert not isinstance(Kernel().decide(none[i], 2 * none[i] + 1), Proved)
