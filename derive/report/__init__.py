@@ -8,15 +8,16 @@ from derive.report.derivation import (
     ClosedFormLine,
     Entry,
     GraphNode,
+    IdentityLine,
     Line,
     NumericLine,
     Report,
     catalogue,
     report,
 )
-from derive.report.formula import Example, Formula, Judged
+from derive.report.formula import Cited, Example, Formula, Judged
 
 __all__ = [
-    "CheckLine", "ClosedFormLine", "Entry", "Example", "Formula", "GraphNode", "Judged", "Line", "NumericLine",
-    "Report", "catalogue", "report",
+    "CheckLine", "Cited", "ClosedFormLine", "Entry", "Example", "Formula", "GraphNode", "IdentityLine", "Judged",
+    "Line", "NumericLine", "Report", "catalogue", "report",
 ]  # fmt: skip

@@ -16,12 +16,13 @@ from derive.backward import adjoint_of
 from derive.closed_form import Identity
 from derive.derivation import Check, ClosedForm, Derivation, Reason, Step, worst
 from derive.graph import Node, upstream_of
+from derive.identities import canonical, explained
 from derive.indices import indices_of, name_of
 from derive.kernel.verdict import Proved
 from derive.notation import Node as Tree
 from derive.notation import Notation, spell_out
 from derive.notation.spell_out import MOST
-from derive.report.formula import Formula, Judge, Judged, equation
+from derive.report.formula import Cited, Formula, Judge, Judged, equation
 
 if TYPE_CHECKING:
     from derive.forward_mode import Equation
@@ -59,7 +60,7 @@ class Line:
     right: Formula
     rule: str
     judged: Judged
-    because: tuple[Formula, ...] = ()
+    because: tuple[Cited, ...] = ()
     spelled_out: Formula | None = None
 
 
@@ -72,10 +73,23 @@ class ClosedFormLine:
     found: Formula
     stated: Formula | None
     judged: Judged
-    because: tuple[Formula, ...]
+    because: tuple[Cited, ...]
     operations_staged: int
     operations_found: int
     spelled_out: Formula | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityLine:
+    """An identity under its label: in words, as an equation, its proof as a chain of equalities, and what it needs."""
+
+    label: str
+    title: str
+    formula: Formula
+    proof: Formula
+    definitions: tuple[Formula, ...]
+    assumptions: tuple[Formula, ...]
+    judged: Judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,7 @@ class Report:
     forward: tuple[Line, ...]
     steps: tuple[Line, ...]
     closed_forms: tuple[ClosedFormLine, ...]
+    identities: tuple[IdentityLine, ...]
     checks: tuple[CheckLine, ...]
     numeric: tuple[NumericLine, ...]
     verdict: str
@@ -155,6 +170,7 @@ class _Reporter:
         self.derivation, self.stable = derivation, stable
         self.notation: Notation = derivation.notation
         self.judge = Judge(self.notation)
+        self._listed: dict[Identity, tuple[str, Identity]] = {}
 
     def report(self) -> Report:
         one = self.derivation
@@ -178,6 +194,7 @@ class _Reporter:
             forward=tuple(self._forward(number, node) for number, node in enumerate(one.graph.intermediates, 1)),
             steps=steps,
             closed_forms=closed_forms,
+            identities=tuple(self._identity_line(*one) for one in self._listed.values()),
             checks=(*checks, numeric_route(one, 0.0 if self.stable else seconds)),
             numeric=numeric,
             verdict=one.verdict,
@@ -201,11 +218,24 @@ class _Reporter:
     def equation(self, left: Expr, right: Expr) -> Formula:
         return equation(self.formula(left), self.formula(right))
 
-    def identities(self, reasons: Iterable[Reason]) -> tuple[Formula, ...]:
+    def identities(self, reasons: Iterable[Reason]) -> tuple[Cited, ...]:
         return tuple(self.identity(reason.identity) for reason in reasons)
 
-    def identity(self, one: Identity) -> Formula:
-        return self.equation(one.left, one.right)
+    def identity(self, one: Identity) -> Cited:
+        """The identity with its label, which it gets where it is met first."""
+        said = self.equation(one.left, one.right)
+        label, _ = self._listed.setdefault(canonical(one), (f"I{len(self._listed) + 1}", one))
+        return Cited(said.text, said.latex, label)
+
+    def _identity_line(self, label: str, one: Identity) -> IdentityLine:
+        found = explained(one, self.derivation.graph, self.derivation.kernel)
+        links = [self.formula(link) for link in found.chain]
+        proof = Formula(" = ".join(link.text for link in links), " = ".join(link.latex for link in links))
+        nodes = [self.derivation.graph.nodes[name] for name in found.used]
+        defined = tuple(self.formula(node.target) for node in nodes if node.value is not None)
+        assumed = tuple(self.formula(node.target) for node in nodes if node.value is None)
+        said, judged = self.equation(one.left, one.right), self.judge(found.verdict)
+        return IdentityLine(label, found.title, said, proof, defined, assumed, judged)
 
     def assumptions(self) -> tuple[Formula, ...]:
         return tuple(self.equation(one.total, S.One) for one in self.derivation.layer.assumptions)
@@ -276,6 +306,11 @@ class _ForwardReporter(_Reporter):
         super().__init__(derivation, stable=stable)
         self.notation = derivation.forward_mode.notation
         self.judge = Judge(self.notation)
+
+    def identity(self, one: Identity) -> Cited:
+        """Without a label: those that are listed are the backward pass's."""
+        said = self.equation(one.left, one.right)
+        return Cited(said.text, said.latex)
 
     def lines(self, before: int) -> tuple[Line, ...]:
         """Every line, numbered after those that come before."""

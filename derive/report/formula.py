@@ -19,6 +19,18 @@ class Formula:
 
 
 @dataclass(frozen=True, slots=True)
+class Cited(Formula):
+    """An identity that a step used, with the label under which it is proved; none where it is not listed."""
+
+    label: str = ""
+
+    @property
+    def cited(self) -> str:
+        """As text, with its label."""
+        return f"{self.text} ({self.label})" if self.label else self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A counterexample: sizes, free indices, exact values by element, both sides."""
 

@@ -6,7 +6,7 @@ import json as _json
 import math
 from typing import Any
 
-from derive.report import CheckLine, Example, Formula, Judged, Line, NumericLine, Report
+from derive.report import CheckLine, Cited, Example, Formula, Judged, Line, NumericLine, Report
 
 __all__ = ["json"]
 
@@ -36,12 +36,24 @@ def _report(report: Report) -> dict[str, Any]:
                 **_formula(form.found),
                 "stated": form.stated and _formula(form.stated),
                 **_judged(form.judged),
-                "used": [_formula(one) for one in form.because],
+                "used": [_cited(one) for one in form.because],
                 "operations": {"staged": form.operations_staged, "closed_form": form.operations_found},
             }
             for form in report.closed_forms
         },
         **({"forward_mode": [_step(line) for line in report.forward_mode]} if report.forward_mode else {}),
+        "identities": [
+            {
+                "label": one.label,
+                "title": one.title,
+                **_formula(one.formula),
+                "proof": _formula(one.proof),
+                "definitions": [_formula(name) for name in one.definitions],
+                "assumptions": [_formula(name) for name in one.assumptions],
+                **_judged(one.judged),
+            }
+            for one in report.identities
+        ],
         "checks": [_check(line) for line in report.checks],
         "numeric": [_numeric(line, stable=report.stable) for line in report.numeric],
         "versions": dict(report.versions),
@@ -53,6 +65,10 @@ def _formula(formula: Formula) -> dict[str, str]:
     return {"latex": formula.latex, "text": formula.text}
 
 
+def _cited(one: Cited) -> dict[str, str]:
+    return {**_formula(one), "label": one.label}
+
+
 def _step(line: Line) -> dict[str, Any]:
     return {
         "number": line.number,
@@ -61,7 +77,7 @@ def _step(line: Line) -> dict[str, Any]:
         **_formula(line.formula),
         "rule": line.rule,
         **_judged(line.judged),
-        "used": [_formula(one) for one in line.because],
+        "used": [_cited(one) for one in line.because],
         "spelled_out": line.spelled_out and _formula(line.spelled_out),
     }
 

@@ -25,6 +25,7 @@ from derive.write.wording import (
     Voice,
     abstract,
     by_width,
+    cited,
     conditions,
     counterexample,
     failures,
@@ -32,6 +33,7 @@ from derive.write.wording import (
     loss_note,
     meanings,
     measures,
+    needed,
     numeric_table,
     operations,
     proof_table,
@@ -138,11 +140,12 @@ class _Article:
             strong=lambda text: rf"\emph{{{text}}}",
             verdict=verdict,
             number=number,
+            reference=lambda label: rf"\ref{{identity:{label}}}",
         )
 
     def source(self) -> str:
         blocks = [*self._front(), *self._forward(), *self._graph(), *self._steps(self.report.steps)]
-        blocks += [*self._closed_forms(), *self._steps(self.report.forward_mode)]
+        blocks += [*self._closed_forms(), *self._identities(), *self._steps(self.report.forward_mode)]
         blocks += [*self._proofs(), *self._numeric(), *self._conditions(), *self._versions(), r"\end{document}"]
         return "\n".join([_PREAMBLE, *blocks]) + "\n"
 
@@ -227,7 +230,7 @@ class _Article:
     def _closed_form(self, form: ClosedFormLine) -> Iterator[str]:
         stated = None if form.stated is None or form.stated.latex == form.found.latex else form.stated
         short, wide = by_width(form.because, _INLINE)
-        used = f" It uses {listed([self.voice.math(one) for one in short])}." if short else ""
+        used = f" It uses {listed([cited(one, self.voice) for one in short])}." if short else ""
         yield environment("boxed form", display(f"{form.name.latex} = {form.found.latex}", "equation*", _PLAIN - 1))
         equal = stated_said(form, "The stated form is the same.", "The stated form is")
         yield rf"\noindent {operations(form)}{used} {equal}\atright{{{reached(form.judged, self.voice)}}}"
@@ -239,6 +242,17 @@ class _Article:
             yield equation(form.spelled_out, star=True)
         yield from self._why(form.judged)
         yield r"\bigskip"
+
+    def _identities(self) -> Iterator[str]:
+        if not self.report.identities:
+            return
+        yield self._heading("identities")
+        for one in self.report.identities:
+            by = needed(one, self.voice.math)
+            tag = rf"\tag{{{one.label}}}\label{{identity:{one.label}}}"
+            yield rf"\noindent {self.prose(one.title)}: {reached(one.judged, self.voice)}{by and f', by {by}'}."
+            yield display(one.proof.latex, "equation*", _NUMBERED, tag)
+            yield from self._why(one.judged)
 
     def _proofs(self) -> Iterator[str]:
         yield "\n\\section{Proofs}"
@@ -301,11 +315,11 @@ def equation(formula: Formula, *, star: bool = False) -> str:
     return display(formula.latex, "equation*" if star else "equation", _PLAIN if star else _NUMBERED)
 
 
-def display(formula: str, name: str, room: float) -> str:
-    """One formula in an environment for displays; a split where it needs more than one line."""
+def display(formula: str, name: str, room: float, tag: str = "") -> str:
+    """One formula in an environment for displays; a split where it needs more than one line. `tag` ends it."""
     lines = rows(ascii_math(formula), room)
     body = f"  {lines[0]}" if len(lines) == 1 else split(lines)
-    return environment(name, body)
+    return environment(name, f"{body} {tag}".rstrip())
 
 
 def split(lines: Sequence[str]) -> str:

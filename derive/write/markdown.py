@@ -22,6 +22,7 @@ from derive.write.wording import (
     Voice,
     abstract,
     by_width,
+    cited,
     conditions,
     counterexample,
     failures,
@@ -29,6 +30,7 @@ from derive.write.wording import (
     loss_note,
     meanings,
     measures,
+    needed,
     numeric_table,
     operations,
     proof_table,
@@ -53,10 +55,18 @@ _NUMBERS: Final = frozenset(("Cases", "Relative", "Scaled", "Tolerance", "Time")
 
 def markdown(report: Report) -> str:
     """The report as Markdown, ending in a newline."""
-    voice = Voice(in_line, escaped, lambda text: f"*{text}*", verdict, lambda value: f"{value:.1e}")
+    voice = Voice(
+        in_line,
+        escaped,
+        lambda text: f"*{text}*",
+        verdict,
+        lambda value: f"{value:.1e}",
+        lambda label: f"[{label}](#{label.lower()})",
+    )
     blocks = [*_front(report, voice), *_forward(report), *_graphs(report), *_steps(report, report.steps, voice)]
     blocks += [
         *_closed_forms(report, voice),
+        *_identities(report, voice),
         *_steps(report, report.forward_mode, voice),
         *_proofs(report, voice),
         *_numeric(report, voice),
@@ -188,13 +198,25 @@ def _closed_forms(report: Report, voice: Voice) -> Iterator[str]:
 def _closed_form(form: ClosedFormLine, voice: Voice) -> Iterator[str]:
     stated = form.stated
     short, wide = by_width(form.because, _INLINE)
-    used = f" It uses {listed([in_line(one) for one in short])}." if short else ""
+    used = f" It uses {listed([cited(one, voice) for one in short])}." if short else ""
     yield display(f"{form.name.latex} = {form.found.latex}")
     equal = stated_said(form, "The stated form is the same:", "The stated form, below, is")
     yield f"{operations(form)}{used} {equal} {reached(form.judged, voice)}"
     if stated is not None and stated.latex != form.found.latex:
         yield display(f"{form.name.latex} = {stated.latex}")
     yield from _used(wide)
+
+
+def _identities(report: Report, voice: Voice) -> Iterator[str]:
+    if not report.identities:
+        return
+    yield from _heading("identities")
+    for one in report.identities:
+        yield f"### {one.label}"
+        by = needed(one, in_line)
+        yield f"{escaped(one.title)}: {reached(one.judged, voice)}{by and f', by {by}'}."
+        yield display(one.proof.latex)
+        yield from _why(one.judged, voice)
 
 
 def _proofs(report: Report, voice: Voice) -> Iterator[str]:

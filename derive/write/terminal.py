@@ -19,7 +19,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from derive.report import CheckLine, ClosedFormLine, GraphNode, Judged, Line, NumericLine, Report
-from derive.write.wording import SECTIONS, loss_said
+from derive.write.wording import SECTIONS, loss_said, needed
 from derive.write.wrap import columns, wrap
 
 __all__ = ["plain", "terminal"]
@@ -79,6 +79,9 @@ def _parts(report: Report, width: int) -> Iterable[RenderableType]:
     yield _box(report, width)
     if report.forward_mode:
         yield _steps(report, report.forward_mode, width)
+    if report.identities:
+        yield _heading("Identities")
+        yield _identities(report, width)
     yield _heading("Proof")
     yield _checks(report.checks, width)
     yield from (_failure(name, judged, width) for check in report.checks for name, judged in check.failing)
@@ -201,7 +204,7 @@ def _padded(text: str, width: int) -> str:
 
 
 def _rule(line: Line) -> str:
-    because = f", because {' and '.join(one.text for one in line.because)}" if line.because else ""
+    because = f", because {' and '.join(one.cited for one in line.because)}" if line.because else ""
     return f"{line.rule}{because}"
 
 
@@ -211,6 +214,24 @@ def _why(judged: Judged) -> Iterable[tuple[str, str]]:
         yield f"counterexample: {judged.counterexample.sentence()}", "red"
     if judged.reason:
         yield judged.reason, "yellow"
+
+
+def _identities(report: Report, width: int) -> Text:
+    """Each identity once: its name, and its proof as a chain of equalities."""
+    text = Text(no_wrap=True)
+    for one in report.identities:
+        text.append(f"{one.label:>4} ", "dim")
+        text.append(f"{one.title}  ")
+        text.append_text(_mark(one.judged.verdict))
+        text.append("\n")
+        _block(text, one.proof.text, width - 6, "")
+        by = needed(one, lambda formula: formula.text)
+        if by:
+            _block(text, f"by {by}", width - 6, "dim")
+        for sentence, style in _why(one.judged):
+            _block(text, sentence, width - 6, style)
+    text.right_crop(1)
+    return text
 
 
 # --- results -----------------------------------------------------------------------------------------------------
@@ -239,7 +260,7 @@ def _closed_form(form: ClosedFormLine, room: int) -> Iterable[Text]:
         said = f"{sign} the layer's stated form {form.stated.text} is {form.judged.verdict}"
     yield _wrapped(said, room, style)
     if form.because:
-        yield _wrapped(f"= the chain rule, because {' and '.join(one.text for one in form.because)}", room, "dim")
+        yield _wrapped(f"= the chain rule, because {' and '.join(one.cited for one in form.because)}", room, "dim")
     if form.operations_staged != form.operations_found:
         counted = f"{form.operations_found} operations; the chain rule written out takes {form.operations_staged}"
         yield _wrapped(counted, room, "dim")

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from derive.write.breaking import width
 
 if TYPE_CHECKING:
-    from derive.report import ClosedFormLine, Example, Formula, Judged, Line, Report
+    from derive.report import Cited, ClosedFormLine, Example, Formula, IdentityLine, Judged, Line, Report
+
+F = TypeVar("F", bound="Formula")
 
 __all__ = [
     "ASSUMED",
@@ -27,6 +29,7 @@ __all__ = [
     "Voice",
     "abstract",
     "by_width",
+    "cited",
     "conditions",
     "counted",
     "counterexample",
@@ -37,6 +40,7 @@ __all__ = [
     "loss_said",
     "meanings",
     "measures",
+    "needed",
     "numeric_table",
     "operations",
     "proof_table",
@@ -57,6 +61,10 @@ SECTIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "adjoints": (
         "Adjoints",
         "An adjoint is a sum over everything that reads the intermediate: its adjoint times its local partial.",
+    ),
+    "identities": (
+        "Identities",
+        "What the steps rest on beyond the chain rule, each with its proof from the definitions it needs.",
     ),
     "simplification": (
         "Simplification",
@@ -119,13 +127,14 @@ def loss_note(report: Report) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How one format writes a formula inside a sentence, a plain text, a stressed word, a verdict and a number."""
+    """How one format writes a formula in a sentence, a plain text, a stressed word, a verdict, a number, a label."""
 
     math: Callable[[Formula], str]
     prose: Callable[[str], str]
     strong: Callable[[str], str]
     verdict: Callable[[str], str]
     number: Callable[[float], str]
+    reference: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +202,26 @@ def sentence_case(text: str) -> str:
 def remark(line: Line, voice: Voice, room: float) -> tuple[str, tuple[Formula, ...]]:
     """The rule of a step with the identities it used, and those identities that are too wide for a sentence."""
     short, wide = by_width(line.because, room)
-    because = f", because {listed([voice.math(one) for one in short])}" if short else ""
+    because = f", because {listed([cited(one, voice) for one in short])}" if short else ""
     return f"{voice.prose(sentence_case(line.rule))}{because}.", wide
 
 
-def by_width(formulas: Iterable[Formula], room: float) -> tuple[tuple[Formula, ...], tuple[Formula, ...]]:
+def cited(one: Cited, voice: Voice) -> str:
+    """An identity inside a sentence, with a reference to where it is proved."""
+    return f"{voice.math(one)} ({voice.reference(one.label)})" if one.label else voice.math(one)
+
+
+def needed(one: IdentityLine, said: Callable[[Formula], str]) -> str:
+    """By what an identity is proved: definitions, and what is assumed. Empty if it needs neither."""
+    defined, assumed = (listed([said(name) for name in names]) for names in (one.definitions, one.assumptions))
+    parts = [
+        f"the {'definition' if len(one.definitions) == 1 else 'definitions'} of {defined}" if defined else "",
+        f"what is assumed of {assumed}" if assumed else "",
+    ]
+    return " and ".join(filter(None, parts))
+
+
+def by_width(formulas: Iterable[F], room: float) -> tuple[tuple[F, ...], tuple[F, ...]]:
     """The formulas that a sentence can hold, and those that need a display."""
     found = tuple(formulas)
     return tuple(one for one in found if width(one.latex) <= room), tuple(

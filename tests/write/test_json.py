@@ -74,12 +74,17 @@ def test_everything_in_the_report_is_there(kind):
     for step, line in zip(data["steps"], one.steps, strict=True):
         assert {"latex": step["latex"], "text": step["text"]} == formula(line.formula)
         assert (step["number"], step["name"], step["rule"]) == (line.number, line.name.text, line.rule)
-        assert (step["verdict"], step["used"]) == (line.judged.verdict, [formula(one) for one in line.because])
+        used = [{**formula(one), "label": one.label} for one in line.because]
+        assert (step["verdict"], step["used"]) == (line.judged.verdict, used)
         assert step["spelled_out"] == (line.spelled_out and formula(line.spelled_out))
     for form in one.closed_forms:
         found = data["closed_form"][f"d{form.of}"]
         assert {"latex": found["latex"], "text": found["text"]} == formula(form.found)
         assert (found["stated"], found["verdict"]) == (formula(form.stated), form.judged.verdict)
+    for entry, identity in zip(data["identities"], one.identities, strict=True):
+        assert {"latex": entry["latex"], "text": entry["text"]} == formula(identity.formula)
+        assert (entry["label"], entry["title"], entry["verdict"]) == (identity.label, identity.title, "proved")
+        assert entry["proof"] == formula(identity.proof)
     assert [check["verdict"] for check in data["checks"]] == [check.verdict or None for check in one.checks]
     assert [row["passed"] for row in data["numeric"]] == [line.passed for line in one.numeric]
 

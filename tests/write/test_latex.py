@@ -88,7 +88,7 @@ def test_the_parts_stand_in_order() -> None:
     found = re.findall(r"\\section\{(?:\\texorpdfstring\{)?([\w ]+)", latex(made("batchnorm 4")))
     assert found == [
         "Forward pass", "Computation graph", "Local partial derivatives", "Adjoints", "Simplification", "Closed forms",
-        "Proofs", "Numerical checks", "Conditions and verdicts",
+        "Identities", "Proofs", "Numerical checks", "Conditions and verdicts",
     ]  # fmt: skip
 
 

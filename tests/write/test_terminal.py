@@ -46,6 +46,7 @@ def made(kind):
             one,
             steps=tuple(replace(line, judged=judged) for line in one.steps),
             closed_forms=tuple(replace(form, judged=judged, because=()) for form in one.closed_forms),
+            identities=tuple(replace(line, judged=judged) for line in one.identities),
             checks=tuple(replace(line, verdict="undecided", failing=(("∂L/∂x", judged),)) for line in one.checks),
             verdict="undecided",
         )
@@ -115,7 +116,8 @@ def test_where_nothing_is_proved_nothing_says_so(width):
     assert "proved" not in found
     assert "for every m, wherever" not in found
     assert [line for line in found.splitlines() if "✓" in line and "passed" not in line] == []
-    assert found.count("? undecided") == len(made("unsettled").steps) + len(made("unsettled").checks)
+    one = made("unsettled")
+    assert found.count("? undecided") == len(one.steps) + len(one.identities) + len(one.checks)
     assert found.count("a reason") >= len(made("unsettled").steps)
 
 
