@@ -12,7 +12,7 @@ from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from sympy import Expr, Indexed, IndexedBase, Mul, S, Sum, Symbol
+from sympy import Expr, Indexed, IndexedBase, Mul, S, Sum, Symbol, nan, zoo
 from sympy.core.parameters import distribute
 
 from derive.backward import Adjoint, LocalPartial, adjoint_of, adjoints, local_partials
@@ -265,6 +265,8 @@ class Derivation:
             return crosscheck(self.graph, self.staged, self.claims, self.m, thorough=self.thorough)
         except VectorizeError as reason:
             return f"not taken: {reason}"
+        except ZeroDivisionError:
+            return "not taken: there is a division by 0 at this size"
 
     @cached_property
     def forward_mode(self) -> ForwardMode:
@@ -454,6 +456,8 @@ class Derivation:
             return Check(name, why, (), 0.0)
         graph = replace(self.graph, layer=replace(self.layer, gradients=self.claims))
         out = spell_out(graph, dict.fromkeys(self.graph.sizes, self.m))
+        if any(side.has(zoo, nan) for one in out.elements for side in (one.derivative, one.claim)):
+            return Check(name, f"not taken: at {self.at} there is a division by 0", (), 0.0)
         kernel = Kernel(out.coordinates)
         verdicts = tuple((one.of.name, kernel.decide(one.derivative, one.claim)) for one in out.elements)
         return Check(name, f"{self.at}, all {len(verdicts)} elements", verdicts, perf_counter() - start)

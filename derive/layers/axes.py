@@ -147,8 +147,14 @@ class _Splitting(_Rewriting):
     def of(self, letter: Expr, count: int) -> tuple[Symbol, ...]:
         """As many letters for one index, which may run over this size in one sum and over that in another."""
         if (letter, count) not in self.letters:
-            self.letters[letter, count] = (letter, *(index(next(self.free)) for _ in range(count - 1)))[:count]
+            self.letters[letter, count] = (letter, *(self._letter() for _ in range(count - 1)))[:count]
         return self.letters[letter, count]
+
+    def _letter(self) -> Symbol:
+        found = next(self.free, None)
+        if found is None:
+            raise ShapeError(f"There are not enough index letters for the axes of {self.old.name}. Give fewer axes.")
+        return index(found)
 
     def quantity(self, one: Quantity) -> Quantity:
         if not isinstance(one, Indexed):

@@ -90,13 +90,25 @@ class Checker:
     def _told(self) -> Story:
         """The readable document taken apart. A second definition equal to the first starts no new forward pass."""
         told = tell(self.statements)
+        # What is solved for another name and is never true may be its definition, and the earlier line the claim.
+        names = {one.key: plain(one.left) for one in self.statements if isinstance(one.left, Name)}
+        true = {names.get(key) for key in self._true(told, told.circular)}
+        circles = any(names.get(key) not in true for key in told.circular)
+        if circles:
+            told = tell(self.statements, circles=True)
         if not told.restarts:
             return told
-        plain_one = Checker(self.document, len(self.supplied))
-        plain_one.__dict__["story"] = tell(self.statements, frozenset(told.restarts))
-        again = [one for one in self.statements if one.key in told.restarts]
-        equal = {one.key for one in again if isinstance(judge(one, plain_one.problem(one)).verdict, Proved)}
-        return tell(self.statements, frozenset(equal)) if equal else told
+        equal = self._true(tell(self.statements, frozenset(told.restarts), circles=circles), told.restarts)
+        return tell(self.statements, frozenset(equal), circles=circles) if equal else told
+
+    def _true(self, story: Story, keys: set[int]) -> set[int]:
+        """Those of the statements that are proved if the document is taken apart like this."""
+        if not keys:
+            return set()
+        other = Checker(self.document, len(self.supplied))
+        other.__dict__["story"] = story
+        asked = [one for one in self.statements if one.key in keys]
+        return {one.key for one in asked if isinstance(judge(one, other.problem(one)).verdict, Proved)}
 
     @cached_property
     def sizes(self) -> Sizes:

@@ -19,9 +19,12 @@ from derive.meaning.forward import Statement
 from derive.meaning.names import plain, reads
 from derive.meaning.problem import Meaning, Problem, name_of
 from derive.notation import text
-from derive.notation.syntax import Indicator, Partial, walk
+from derive.notation.syntax import Derivative, Indicator, Partial, walk
 
-__all__ = ["doubt", "is_given", "lost_definition"]
+__all__ = ["doubt", "is_given", "lost_definition", "related_inputs"]
+
+UPSTREAM = frozenset({"g", "δ", "h", "u", "dout", "dy"})
+"""Names that are usually ∂L/∂y where nothing defines them."""
 
 
 def doubt(statement: Statement, problem: Problem, meanings: tuple[Meaning, ...]) -> str | None:
@@ -37,7 +40,7 @@ def lost_definition(statement: Statement, problem: Problem, meaning: Meaning, *,
     name has no value; what is true of every value stays true.
     """
     nodes = [node for side in (statement.left, statement.right) for node in walk(side) if isinstance(node, Partial)]
-    bottoms = {plain(node.bottom): node.bottom for node in nodes if problem.is_loss(plain(node.top))}
+    bottoms = {plain(node.bottom): node.bottom for node in nodes}
     made_of = {
         one.target.base for name, one in problem.definitions.items() if problem.forward.reached([name]) & set(bottoms)
     } | {bottom.base for bottom in bottoms.values()}
@@ -46,6 +49,39 @@ def lost_definition(statement: Statement, problem: Problem, meaning: Meaning, *,
         if one.name in read or made_of & one.letters:
             return f"it may rest on the definition of {one.name} in line {one.line}, which could not be read"
     return None
+
+
+def related_inputs(statement: Statement, problem: Problem, meaning: Meaning) -> str | None:
+    """A line that relates two inputs, 2v = x² where nothing else says what v is, may define one by the other.
+
+    Then it is not wrong, and the derivative by the one goes through the other; None where no such line stands.
+    """
+    nodes = [node for side in (statement.left, statement.right) for node in walk(side) if isinstance(node, Partial)]
+    bottoms = {plain(node.bottom) for node in nodes}
+    read = {name_of(one) for one in quantities(meaning.left, meaning.right)}
+    about = problem.forward.reached(read | bottoms | (problem.reached if nodes else set()))
+    for one in (*problem.story.hypotheses, *problem.story.claims):
+        inputs = _inputs_of(one, problem)
+        if len(inputs) < 2 or one in problem.usable:
+            continue
+        if one == statement or (inputs & bottoms and len(inputs & about) > 1):
+            names = " and ".join(sorted(inputs))
+            return f"{text(one.left)} = {text(one.right)} may say what one of {names} is: nothing else does"
+    return None
+
+
+def _inputs_of(one: Statement, problem: Problem) -> set[str]:
+    """The names in a line without derivatives, if nothing defines any of them and none may be the upstream gradient."""
+    if any(isinstance(node, Partial | Derivative) for side in (one.left, one.right) for node in walk(side)):
+        return set()
+    try:
+        meaning = problem.meaning(one.left, one.right, {})
+    except Meaningless:
+        return set()
+    inputs = {name_of(q) for q in quantities(meaning.left, meaning.right) if not q.is_integer}
+    if len(inputs) < 2 or inputs & (problem.words.defined | problem.story.losses | UPSTREAM):
+        return set()
+    return set() if problem.kernel.equal(meaning.left, meaning.right) else inputs
 
 
 def is_given(statement: Statement, problem: Problem) -> bool:

@@ -123,6 +123,10 @@ class Vocabulary:
         known = self.sizes.names() | self.same.keys() | set(self.same.values())
         return name in known or (typical_size(name) and name not in self.defined | self.differentiated)
 
+    def is_index(self, name: str) -> bool:
+        """Whether a letter is the usual index of some tensor."""
+        return any(name in letters for letters in self.letters.values())
+
     def quantity(self, name: str, indices: tuple[Expr, ...]) -> Expr:
         """A tensor at indices, a scalar, or a size."""
         if indices:
@@ -165,6 +169,7 @@ class Elaborator:
                     raise Meaningless(f"a number of {len(digits)} digits")
                 return Rational(digits)
             case Name():
+                self._refuse_index(tree, bound)
                 return self.quantity(tree)
             case Bracket(body):
                 return self.expr(body, bound)
@@ -228,6 +233,15 @@ class Elaborator:
                 raise Meaningless("a denominator is 0")
         return Pow(value, power)
 
+    def _refuse_index(self, name: Name, bound: Mapping[str, Expr]) -> None:
+        """The letter of an index is no number: i x_i, and x_k/k² under a Σ over k."""
+        if name.indices or plain(name) != name.base:
+            return
+        free = name.base in self.outer | self.free or self.words.is_index(name.base)
+        known = name.base in self.words.defined or self.words.is_size(name.base)
+        if name.base in bound or (free and not known):
+            raise Meaningless(f"the index {name.base} as a number: an index only says which element")
+
     # --- names ---------------------------------------------------------------------------------------------------
 
     def quantity(self, name: Name) -> Expr:
@@ -262,7 +276,7 @@ class Elaborator:
         if tree.index is None:
             return self._over_its_letters(tree.body, bound)
         letter = tree.index.base
-        size = self._range(tree, letter)
+        size = self._range(tree, letter, bound)
         body = self.expr(tree.body, {**bound, letter: size})
         if tree.other_than is not None:
             other = getattr(tree.other_than, "base", "")
@@ -281,7 +295,7 @@ class Elaborator:
         limits = ((Symbol(letter, integer=True), 1, size) for letter, size in sizes.items())
         return Sum(self.expr(body, {**bound, **sizes}), *limits)
 
-    def _range(self, tree: Summation, letter: str) -> Expr:
+    def _range(self, tree: Summation, letter: str, bound: Mapping[str, Expr]) -> Expr:
         """The size a sum runs to. It is that of the tensors under it; another one in the limits is a condition."""
         written = size_of_range(tree)
         if tree.high is not None and written is None:
@@ -297,6 +311,8 @@ class Elaborator:
             if inferred is None:
                 raise Meaningless(f"a sum over {letter}, of which nothing says how far it runs")
             return inferred
+        if written in self.outer or written in bound:
+            raise Meaningless(f"a sum up to the index {written}")
         size = self.words.size(written)
         if inferred is not None and inferred != size:
             self.conditions[str(size), str(inferred)] = None

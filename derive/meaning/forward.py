@@ -93,15 +93,18 @@ class Story:
 
     `special` are values that are given to names which the rest of the document reads as any number (γ = 1): they hold
     where they stand, and are no part of the forward pass. `hypotheses` state a property of what nothing defines
-    (Σ_k t_k = 1), or were given and define nothing. `functions` only say what a loss depends on: l = f(y). `claims`
-    are all other statements. `unread` are definitions that the forward pass lacks.
+    (Σ_k t_k = 1), or were given and define nothing. `functions` only say what a loss depends on, its `arguments`:
+    l = f(y). `circular` are those solved for what an earlier definition reads: x = x̂ s + μ. `claims` are all other
+    statements. `unread` are definitions that the forward pass lacks.
     """
 
     passes: list[Forward]
     defining: dict[int, Definition]
     restarts: set[int] = field(default_factory=set)
     special: dict[int, Definition] = field(default_factory=dict)
+    circular: set[int] = field(default_factory=set)
     functions: frozenset[int] = frozenset()
+    arguments: dict[str, tuple[Node, ...]] = field(default_factory=dict)
     hypotheses: tuple[Statement, ...] = ()
     claims: tuple[Statement, ...] = ()
     losses: frozenset[str] = frozenset()
@@ -119,8 +122,11 @@ def has_derivative(tree: Node) -> bool:
     return any(isinstance(node, Partial) for node in walk(tree))
 
 
-def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset()) -> Story:
-    """Sorts the statements of a document into definitions and claims. Second definitions in `claims` start nothing."""
+def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset(), *, circles: bool = False) -> Story:
+    """Sorts the statements of a document into definitions and claims. Second definitions in `claims` start nothing.
+
+    With `circles` a definition is one also where it closes a circle, of which nothing can then be said.
+    """
     losses, same_loss = _losses(statements)
     lefts = [one for one in statements if isinstance(one.left, Name)]
     candidates = {plain(one.left) for one in lefts if isinstance(one.left, Name)}
@@ -136,7 +142,8 @@ def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset()) 
         if _is_special(found, statements):
             story.special[found.key] = found
         elif found.name not in first:
-            if _is_circular(found, first):
+            if not circles and _is_circular(found, first):
+                story.circular.add(found.key)
                 continue
             first[found.name] = found
             story.defining[found.key] = found
@@ -146,6 +153,11 @@ def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset()) 
         story.restarts |= {one.key for one in again}
         story.defining |= {one.key: one for one in again}
     story.functions = frozenset(one.key for one in statements if _names_a_loss(one, losses))
+    story.arguments = {
+        plain(one.left): one.right.arguments
+        for one in statements
+        if one.key in story.functions and isinstance(one.left, Name) and isinstance(one.right, Call)
+    }
     told = story.defining.keys() | story.special.keys() | story.functions
     rest = [one for one in statements if one.key not in told]
     known = {one.name for one in story.defining.values()} | losses
@@ -179,8 +191,17 @@ def _is_special(found: Definition, statements: Sequence[Statement]) -> bool:
     same = isinstance(value, Name) and not value.indices and not found.letters and found.key > 0
     if not (plain_value or same):
         return False
+    if any(_gives_a_formula(one, found.name) for one in statements if one.key != found.key):
+        return False
     others = [one for one in statements if one.key != found.key and (plain_value or one.key < found.key)]
     return any(found.name in reads(side) for one in others for side in (one.left, one.right))
+
+
+def _gives_a_formula(one: Statement, name: str) -> bool:
+    """Whether a line defines a name by more than a number or another name."""
+    value = one.right.value if isinstance(one.right, Minus) else one.right
+    simple = isinstance(value, Name | Number | Fraction) or has_derivative(value)
+    return isinstance(one.left, Name) and plain(one.left) == name and not simple
 
 
 def _names_a_loss(one: Statement, losses: frozenset[str]) -> bool:

@@ -15,7 +15,7 @@ from sympy import Expr, Indexed, Symbol
 
 from derive.kernel import Counterexample, Proved, Refuted, Undecided, Verdict
 from derive.kernel.language import quantities
-from derive.meaning.doubt import doubt, lost_definition
+from derive.meaning.doubt import doubt, lost_definition, related_inputs
 from derive.meaning.elaborate import Meaningless, Vocabulary, typical_size
 from derive.meaning.forward import Statement
 from derive.meaning.names import names_in, plain
@@ -81,7 +81,13 @@ def judge(statement: Statement, problem: Problem) -> Judgement:
         return found
     refuted = isinstance(found.verdict, Refuted)
     reason = lost_definition(statement, found.problem, found.meaning, refuted=refuted)
+    if reason is None and (refuted or _differentiates(statement)):
+        reason = related_inputs(statement, found.problem, found.meaning)
     return replace(found, verdict=Undecided(reason)) if reason else found
+
+
+def _differentiates(statement: Statement) -> bool:
+    return any(isinstance(node, Partial) for side in (statement.left, statement.right) for node in walk(side))
 
 
 def _judged(statement: Statement, problem: Problem) -> Judgement:

@@ -21,7 +21,7 @@ from derive.meaning.elaborate import Elaborator, Meaningless, Vocabulary
 from derive.meaning.forward import Definition, Forward, Statement, Story
 from derive.meaning.names import plain, reads
 from derive.notation import text
-from derive.notation.syntax import Derivative, Name, Node, Partial, Root, walk
+from derive.notation.syntax import Derivative, Name, Node, Number, Partial, Root, walk
 
 __all__ = ["LOCAL", "TOTAL", "Meaning", "Problem"]
 
@@ -69,10 +69,32 @@ class Problem:
             self._outputs[loss] = self._chosen_outputs(loss)
         return self._outputs[loss]
 
+    def _refuse_arguments(self, loss: str) -> None:
+        """l = f(y) says what l is a function of. Raises `Meaningless` if that is no plain set of outputs."""
+        arguments = self.story.arguments.get(loss, ())
+        if not all(isinstance(one, Name) for one in arguments):
+            raise Meaningless(f"what {loss} depends on")
+        named = [one for one in arguments if isinstance(one, Name)]
+        names = {self._argument(one) for one in named}
+        for name in sorted(names):
+            if all(_is_element(one) for one in named if self._argument(one) == name):
+                raise Meaningless(f"{loss} is said to depend on elements of {name} alone")
+            if name not in self.definitions or (names - {name}) & self.forward.reached([name]):
+                raise Meaningless(f"{loss} is said to depend on {name} beside what it leads to or is made of")
+
+    def _argument(self, one: Name) -> str:
+        """The name of an argument. In f(y_1, …, y_m) the m is an index, also where it is none elsewhere."""
+        last = plain(replace(one, label="", indices=()))
+        return last if plain(one) not in self.definitions and self.words.is_size(one.label) else plain(one)
+
     def _chosen_outputs(self, loss: str) -> tuple[str, ...]:
         same = {one for one, to in self.story.same_loss.items() if to == loss} | {loss}
         mentioned = frozenset().union(*(self.mentioned.get(one, frozenset()) for one in same))
         sinks = tuple(name for name in self.forward.outputs if name not in self.story.losses)
+        arguments = (self._argument(one) for one in self.story.arguments.get(loss, ()) if isinstance(one, Name))
+        stated = tuple(name for name in dict.fromkeys(arguments) if name in self.definitions)
+        if stated:
+            return stated
         named = tuple(name for name in sinks if name in mentioned)
         if named:
             return named
@@ -197,8 +219,11 @@ class Problem:
             if above == below:
                 return partial(top, bottom)
             raise Meaningless(f"{above} is not defined")
-        if below not in self.words.defined and below not in self.forward.reached([above]):
-            raise Meaningless(f"nothing leads from {below} to {above}")
+        if below not in self.forward.reached([above]):
+            if below not in self.words.defined:
+                raise Meaningless(f"nothing leads from {below} to {above}")
+            if above in self.forward.reached([below]):
+                raise Meaningless(f"{below} is made of {above}, and not the other way round")
         local = readings.get((above, below), TOTAL) == LOCAL
         held = set(self.forward.intermediates) - {above} if local else ()
         return partial(top, bottom, held)
@@ -207,6 +232,7 @@ class Problem:
         name = name_of(of)
         if loss in self.definitions:
             return partial(Symbol(loss), of)
+        self._refuse_arguments(loss)
         outputs = self.outputs_of(loss)
         if name in outputs:
             return self.upstream(loss, of)
@@ -256,6 +282,8 @@ class Problem:
         try:
             meaning = self.meaning(one.left, one.right, {})
         except Meaningless:
+            return None
+        if meaning.conditions or meaning.assumed:
             return None
         total = meaning.left
         if meaning.right != 1 or not isinstance(total, Sum) or not isinstance(total.function, Indexed):
@@ -319,6 +347,7 @@ class Problem:
 
     def _value(self, one: Definition) -> tuple[Expr, Expr] | str:
         elaborator = self._elaborator({}, frozenset(one.letters))
+        elaborator.free = _letters_written(one.target, one.value)
         try:
             target, value = elaborator.quantity(one.target), elaborator.expr(one.value)
         except Meaningless as reason:
@@ -361,6 +390,11 @@ def _except_alone(left: Expr, put: Mapping[Expr, Expr]) -> Expr:
 
 def _shape(target: Expr) -> tuple[Expr, ...]:
     return tuple(target.base.shape) if isinstance(target, Indexed) else ()
+
+
+def _is_element(name: Name) -> bool:
+    """y_1, one element by its number."""
+    return any(isinstance(index, Number) for index in name.indices)
 
 
 def _letters_written(*sides: Node) -> frozenset[str]:

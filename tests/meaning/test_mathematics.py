@@ -122,3 +122,42 @@ def test_every_counterexample_has_two_values_that_differ(short):
         assert one.verdict == "refuted", short.told([one])
         assert one.counterexample.left != one.counterexample.right
         assert all(size >= 1 for size in one.counterexample.sizes.values())
+
+
+# Lines, and the verdicts they may get. What is false is never proved here, what is true never refuted.
+NOT_WHAT_IT_SEEMS = {
+    "an index as a number": (r"y_i = x_i¶\sum_{i=1}^m i x_i = i \sum_{k=1}^m x_k", "du"),
+    "a sum of indices": (r"y_i = x_i¶\sum_{k=1}^m k = k m", "du"),
+    "the same, and true": (r"y_i = x_i¶\sum_{i=1}^m i = \frac{m(m+1)}{2}", "du"),
+    "an index as a number in a definition": (r"y_i = i x_i¶y_j = i x_j", "du"),
+    "under a sum": (r"p = \sum_{k=1}^m x_k/k^2¶⟨p|x_j⟩ = 1/k^2", "du"),
+    "outside of one": (r"y_k = x_k - \lambda k¶⟨L|\lambda⟩ = -k \sum_{j=1}^m ⟨L|y_j⟩", "du"),
+    "a sum up to an index": (r"s_i = \sum_{k=1}^i x_k¶s_1 = s_2¶s_i = s_j", "duu"),
+    "a sum that is 1 over another size": (r"q = \sum_{k=1}^n t_k¶\sum_{k=1}^m t_k = 1¶q^2 = q", "dgu"),
+    "a loss that depends on inputs too": (
+        r"y_i = 2 x_i¶l = f(y_1,\dots,y_m, x_1,\dots,x_m)¶⟨l|x_i⟩ = 2 ⟨l|y_i⟩",
+        "ddu",
+    ),
+    "a loss of the other output": (r"z_i = 3 x_i¶y_i = 2 x_i¶l = f(z_1,\dots,z_m)¶⟨l|x_i⟩ = 3 ⟨l|z_i⟩", "dddp"),
+    "a loss of what leads to its output": (
+        r"h_i = 3 x_i¶y_i = 2 h_i¶l = f(h_1,\dots,h_m,y_1,\dots,y_m)¶⟨l|h_i⟩ = 2 ⟨l|y_i⟩",
+        "dddu",
+    ),
+    "a loss of one element": (r"y_i = 3 x_i¶l = f(y_1)¶⟨l|y_2⟩ = 0", "ddu"),
+    "a circle of three": (
+        r"x_i = \hat{x}_i s¶\hat{x}_i = x_i / s¶s = \sqrt{\sum_{k=1}^m x_k^2}¶⟨L|x_i⟩ = \frac1s ⟨L|\hat{x}_i⟩",
+        "dddu",
+    ),
+    "an input made of another": (r"\sum_{k=1}^m x_k = v¶q_i = x_i v¶⟨L|x_i⟩ = v ⟨L|q_i⟩", "gdu"),
+    "an input by an equation": (r"2 v_i = x_i^2¶q_i = x_i v_i¶⟨L|x_i⟩ = v_i ⟨L|q_i⟩", "udu"),
+    "a derivative the wrong way round": (
+        r"v = \frac1m \sum_{k=1}^m x_k^2¶\sigma = \sqrt{v}¶⟨v|\sigma⟩ = 0¶⟨v|\sigma⟩ = 2 \sigma",
+        "dduu",
+    ),
+    "a number for what has a formula": (r"y_i = x_i - \frac1m \sum_{k=1}^m x_k¶y_i = 5", "dr"),
+}
+
+
+@pytest.mark.parametrize(("lines", "expected"), NOT_WHAT_IT_SEEMS.values(), ids=NOT_WHAT_IT_SEEMS)
+def test_what_is_not_what_it_seems(short, lines, expected):
+    short.holds(lines, expected)
