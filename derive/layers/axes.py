@@ -6,6 +6,7 @@ any other layer.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -76,7 +77,7 @@ def _symbols(layer: Layer) -> set[Symbol]:
     return set[Symbol]().union(*(value.free_symbols | value.atoms(Symbol) for value in values))
 
 
-class _Rewriting:
+class _Rewriting(ABC):
     """Takes a layer apart and puts it together again with every quantity and every sum rewritten."""
 
     def __init__(self, layer: Layer) -> None:
@@ -114,8 +115,9 @@ class _Rewriting:
         incoming = tuple(self.quantity(one) for one in old.incoming)
         return SecondOrder(incoming, tuple(self.gradient(one) for one in old.gradients), old.source)
 
+    @abstractmethod
     def quantity(self, one: Quantity) -> Quantity:
-        raise NotImplementedError
+        """A tensor or a scalar as it is in the new layer."""
 
     def symbol(self, one: Symbol) -> Expr:
         return self.quantity(one)

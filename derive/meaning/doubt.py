@@ -23,9 +23,6 @@ from derive.notation.syntax import Derivative, Indicator, Partial, walk
 
 __all__ = ["doubt", "is_given", "lost_definition", "related_inputs"]
 
-UPSTREAM = frozenset({"g", "δ", "h", "u", "dout", "dy"})
-"""Names that are usually ∂L/∂y where nothing defines them."""
-
 
 def doubt(statement: Statement, problem: Problem, meanings: tuple[Meaning, ...]) -> str | None:
     """Why a claim that is refuted under `meanings` may still be what its author means; None without a reason."""
@@ -71,7 +68,7 @@ def related_inputs(statement: Statement, problem: Problem, meaning: Meaning) -> 
 
 
 def _inputs_of(one: Statement, problem: Problem) -> set[str]:
-    """The names in a line without derivatives, if nothing defines any of them and none may be the upstream gradient."""
+    """The names in a line without derivatives, if nothing defines any of them."""
     if any(isinstance(node, Partial | Derivative) for side in (one.left, one.right) for node in walk(side)):
         return set()
     try:
@@ -79,7 +76,7 @@ def _inputs_of(one: Statement, problem: Problem) -> set[str]:
     except Meaningless:
         return set()
     inputs = {name_of(q) for q in quantities(meaning.left, meaning.right) if not q.is_integer}
-    if len(inputs) < 2 or inputs & (problem.words.defined | problem.story.losses | UPSTREAM):
+    if len(inputs) < 2 or inputs & (problem.words.defined | problem.story.losses):
         return set()
     return set() if problem.kernel.equal(meaning.left, meaning.right) else inputs
 

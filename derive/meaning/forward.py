@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from derive.meaning.names import letters, plain, reads
-from derive.notation.syntax import Call, Fraction, Minus, Name, Node, Number, Partial, walk
+from derive.notation.syntax import Call, Fraction, Minus, Name, Node, Number, Partial, Summation, walk
 
 __all__ = ["FUNCTIONS", "Definition", "Forward", "Statement", "Story", "Unread", "tell"]
 
@@ -132,6 +132,8 @@ def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset(), 
     candidates = {plain(one.left) for one in lefts if isinstance(one.left, Name)}
     # A name that the forward pass reads is no new name for a derivative: ∂y/∂x̂ = γ is a claim about γ.
     candidates |= {name for one in lefts if not has_derivative(one.right) for name in reads(one.right)}
+    # Nor are the letters of indices and the sizes that sums run to: ∂y/∂x_j = j defines no j.
+    candidates |= _letters_and_sizes(statements)
     story = Story([], {}, losses=losses, same_loss=same_loss)
     first: dict[str, Definition] = {}
     again: list[Definition] = []
@@ -158,9 +160,16 @@ def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset(), 
         for one in statements
         if one.key in story.functions and isinstance(one.left, Name) and isinstance(one.right, Call)
     }
+    _sort_the_rest(story, statements)
+    story.passes += _passes(statements, first, [one for one in again if one.key in story.restarts], story)
+    return story
+
+
+def _sort_the_rest(story: Story, statements: Sequence[Statement]) -> None:
+    """What defines nothing, as hypotheses and claims."""
     told = story.defining.keys() | story.special.keys() | story.functions
     rest = [one for one in statements if one.key not in told]
-    known = {one.name for one in story.defining.values()} | losses
+    known = {one.name for one in story.defining.values()} | story.losses
     # What is assumed is said before anything is claimed; the same line further down is a claim.
     start = {one.key for one in takewhile(lambda one: one.key < 0 or _is_hypothesis(one, known), rest)}
     # Nor can anything be derived about an input that is not differentiated by, where others are.
@@ -168,8 +177,13 @@ def tell(statements: Sequence[Statement], claims: frozenset[int] = frozenset(), 
     later = {one.key for one in rest if inputs and _is_hypothesis(one, known | inputs)}
     story.hypotheses = tuple(one for one in rest if one.key in start | later)
     story.claims = tuple(one for one in rest if one not in story.hypotheses)
-    story.passes += _passes(statements, first, [one for one in again if one.key in story.restarts], story)
-    return story
+
+
+def _letters_and_sizes(statements: Sequence[Statement]) -> set[str]:
+    nodes = [node for one in statements for side in (one.left, one.right) for node in walk(side)]
+    letters = {i.base for node in nodes if isinstance(node, Name) for i in node.indices if isinstance(i, Name)}
+    highs = {node.high.base for node in nodes if isinstance(node, Summation) and isinstance(node.high, Name)}
+    return letters | highs
 
 
 def _passes(
