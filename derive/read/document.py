@@ -40,7 +40,7 @@ class Equation:
 class Unreadable:
     """An equation, or a block, that could not be understood: `message` says what was expected.
 
-    If all of its left side is a name, `defines` is that name and `letters` are those on its right side.
+    If one of its sides is a name, `defines` is that name and `letters` are those on the other side.
     """
 
     place: Place

@@ -359,9 +359,10 @@ class _Reading:
             return start, Notation(self.source.place(start), latex, why)
         if failed is not None and failed.error is not None:
             found = self.unreadable(failed.error, latex)
-            if place == 0 and isinstance(left.tree, Name):
-                letters = frozenset(token.text for token in right.tokens if token.kind in {"letter", "word"})
-                found = replace(found, defines=left.tree, letters=letters)
+            name, other = (left, right) if isinstance(left.tree, Name) else (right, left)
+            if isinstance(name.tree, Name):
+                letters = frozenset(token.text for token in other.tokens if token.kind in {"letter", "word"})
+                found = replace(found, defines=name.tree, letters=letters)
             return start, found
         if relation.text in ORDERS:
             return start, Notation(self.source.place(start), latex, f"{relation.text} states no equality")

@@ -152,6 +152,10 @@ NOT_WHAT_IT_SEEMS = {
     "an input with a name of the upstream gradient": (r"\sum_{k=1}^m x_k = h¶q_i = x_i h¶⟨L|x_i⟩ = h ⟨L|q_i⟩", "gdu"),
     "the letter of an index is no new name": (r"y = \sum_{i=1}^m x_i z_i¶⟨y|x_j⟩ = j", "du"),
     "nor is a size": (r"y = \sum_{i=1}^n x_i z_i¶⟨y|x_j⟩ = n¶⟨y|x_j⟩ = z_j", "drp"),
+    "a definition that can't be read, the other way round": (
+        r"\prod_k x_k = v¶q_i = x_i v¶⟨L|x_i⟩ = v ⟨L|q_i⟩",
+        "!du",
+    ),
     "an input by an equation": (r"2 v_i = x_i^2¶q_i = x_i v_i¶⟨L|x_i⟩ = v_i ⟨L|q_i⟩", "udu"),
     "a derivative the wrong way round": (
         r"v = \frac1m \sum_{k=1}^m x_k^2¶\sigma = \sqrt{v}¶⟨v|\sigma⟩ = 0¶⟨v|\sigma⟩ = 2 \sigma",
