@@ -20,7 +20,7 @@ from derive.graph import Graph
 from derive.indices import indices_of, name_of
 from derive.layers.layer import Assignment, Quantity, tensor
 from derive.testing.arrangement import Arrangement
-from derive.testing.described import Parameter
+from derive.testing.described import Described
 
 __all__ = ["Binding", "Cache", "Constant", "Root", "SignatureError", "Size", "Source", "Upstream", "Value", "bindings"]
 
@@ -89,7 +89,8 @@ class Binding:
     def words(self, layer_upstream: str) -> str:
         """Which parameter stands for what: dy is ∂L/∂y, weight is γ."""
         told = {one: _told(source, layer_upstream) for one, source in self.sources}
-        return ", ".join(f"{one} is {said}" for one, said in told.items())
+        kept = " (statistics with axes of length 1)" if self.keepdims else ""
+        return ", ".join(f"{one} is {said}" for one, said in told.items()) + kept
 
 
 def _told(source: Source, upstream: str) -> str:
@@ -108,18 +109,23 @@ def _told(source: Source, upstream: str) -> str:
 
 
 def bindings(
-    parameters: tuple[Parameter, ...], subject: Arrangement, given: Mapping[str, str], *, cached: bool
+    function: Described, subject: Arrangement, given: Mapping[str, str], *, cached: bool = False, forward: bool = False
 ) -> tuple[Binding, ...]:
     """The ways to call a function, likeliest first; `given` says of parameters what they stand for.
 
-    Raises `SignatureError` naming the parameters that match nothing.
+    A `forward` pass needs no upstream gradient. Raises `SignatureError` naming the parameters that match nothing.
     """
+    parameters = function.parameters
     names = _Names(subject, given, cached=cached)
     found = {one.name: names.sources(one.name) for one in parameters}
     unmatched = [one.name for one in parameters if not found[one.name] and one.required]
     if unmatched:
         raise SignatureError(names.unmatched(unmatched))
-    return tuple(_ways({name: sources for name, sources in found.items() if sources}))
+    ways = tuple(_ways({name: sources for name, sources in found.items() if sources}))
+    if not forward and subject.layer.upstream is not None and not any(has_upstream(one) for one in ways):
+        said = f"No parameter is the upstream gradient. Call it dy, or say which it is: --map {parameters[0].name}=upstream."
+        raise SignatureError(said)
+    return ways
 
 
 def _ways(found: Mapping[str, tuple[Source, ...]]) -> Iterator[Binding]:
