@@ -121,21 +121,33 @@ def bindings(
     unmatched = [one.name for one in parameters if not found[one.name] and one.required]
     if unmatched:
         raise SignatureError(names.unmatched(unmatched))
-    ways = tuple(_ways({name: sources for name, sources in found.items() if sources}))
+    required = {one.name for one in parameters if one.required or one.name in given}
+    ways = tuple(_ways(found)) or tuple(_ways({name: one for name, one in found.items() if name in required}))
+    if not ways:
+        raise SignatureError(_conflict(found))
     if not forward and subject.layer.upstream is not None and not any(has_upstream(one) for one in ways):
-        said = f"No parameter is the upstream gradient. Call it dy, or say which it is: --map {parameters[0].name}=upstream."
-        raise SignatureError(said)
+        way = f"Call it dy, or say which it is: --map {parameters[0].name}=upstream."
+        raise SignatureError(f"No parameter is the upstream gradient. {way}")
     return ways
 
 
 def _ways(found: Mapping[str, tuple[Source, ...]]) -> Iterator[Binding]:
     """Every choice among the meanings, no meaning twice, with and without axes of length 1 in statistics."""
-    choices = (one for one in product(*found.values()) if len(set(one)) == len(one))
+    matched = {name: sources for name, sources in found.items() if sources}
+    choices = (one for one in product(*matched.values()) if len(set(one)) == len(one))
     for one in islice(choices, MOST_BINDINGS):
-        sources = tuple(zip(found, one, strict=True))
+        sources = tuple(zip(matched, one, strict=True))
         yield Binding(sources)
         if any(isinstance(source, Value | Root) for source in one):
             yield Binding(sources, keepdims=True)
+
+
+def _conflict(found: Mapping[str, tuple[Source, ...]]) -> str:
+    """Two parameters that can only be the same."""
+    only = {name: sources[0] for name, sources in found.items() if len(sources) == 1}
+    names = [name for name, source in only.items() if list(only.values()).count(source) > 1] or list(found)
+    said = f"The parameters {' and '.join(names[:2])} seem to be the same"
+    return f"{said}. Say what they are, such as --map {names[0]}=x."
 
 
 class _Names:

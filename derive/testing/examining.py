@@ -45,7 +45,7 @@ class Request:
     """How a function is to be examined.
 
     `axes` are the names of the data's axes, `layout` the same in the order in which the program has them; `given` says
-    of parameters what they stand for, `returns` what is returned; `forward` is the function that makes the `cache` which
+    of parameters what they stand for, `returns` what is returned; `forward` is the function that makes the `cache` that
     a backward function takes; `epsilon` is the constant of a function that is not told one.
     """
 
