@@ -247,7 +247,7 @@ def _check(ask: CheckRequest) -> int:
 @click.option(
     "--framework",
     type=_Nearest(("numpy", "torch", "jax"), "framework"),
-    help="What it takes and gives arrays of. Without it NumPy's, but for an autograd.Function or a custom_vjp.",
+    help="What it takes and gives arrays of. Without it what its file alone imports, or NumPy's.",
 )
 @click.option("--axes", metavar="A,B,…", help="The axes of the data, such as m,n. Without it: ranks 2, 3 and 4.")
 @click.option("--layout", metavar="A,B,…", help="The axes in the order in which your arrays have them: N,H,W,C.")
