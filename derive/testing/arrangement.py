@@ -161,7 +161,18 @@ def _of_ranks(name: str) -> Iterator[Arrangement]:
         except ShapeError:
             continue
         if found.rank in RANKS:
-            yield found
+            yield Arrangement(load(name, _axis_names(found, Arrangement(load(name)))))
+
+
+def _axis_names(found: Arrangement, own: Arrangement) -> tuple[str, ...]:
+    """Names for the axes that are those of the layer's file where one axis is the same: D for layer norm's features."""
+    if len(found.axes) == len(own.axes):
+        return own.axes
+    named = dict(zip(found.axes, own.axes, strict=False)) if found.layer.joined else {}
+    if len(found.reduced) == len(own.reduced) == 1:
+        named = {found.reduced[0]: own.reduced[0]}
+    rest = iter(axis for axis in AXES if axis not in named.values())
+    return tuple(named.get(axis) or next(rest) for axis in found.axes)
 
 
 def vector(name: str) -> Arrangement | None:
