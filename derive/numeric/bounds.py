@@ -111,27 +111,30 @@ class Bounded:
         return Bounded(-self.value, self.error, self.scale, self.unit)
 
 
-SLOPES: dict[str, Callable[[Array], Array]] = {
-    "sqrt": lambda value: 0.5 / np.sqrt(value),
-    "exp": np.exp,
-    "log": lambda value: 1 / np.abs(value),
-    "tanh": np.ones_like,
-    "sin": np.ones_like,
-    "cos": np.ones_like,
-    "absolute": np.ones_like,
-    "erf": lambda value: np.full_like(value, 1.2),
+SLOPES: dict[str, Callable[[Array, Array], Array]] = {
+    "sqrt": lambda _, root: 0.5 / root,
+    "exp": lambda _, value: value,
+    "log": lambda argument, _: 1 / np.abs(argument),
+    "tanh": lambda argument, _: np.ones_like(argument),
+    "sin": lambda argument, _: np.ones_like(argument),
+    "cos": lambda argument, _: np.ones_like(argument),
+    "absolute": lambda argument, _: np.ones_like(argument),
+    "erf": lambda argument, _: np.full_like(argument, 1.2),
 }
-"""A bound on the derivative of each function."""
+"""A bound on the derivative of each function, from its argument and its value."""
 
 
-def bounded(unit: float) -> Backend:
-    """The backend whose arrays carry the errors of a dtype with unit roundoff `unit`, computed in float64."""
-    return Backend(f"bounds {unit}", (), lambda: _operations(unit))
+def bounded(unit: float, over: Backend = NUMPY) -> Backend:
+    """The backend whose arrays carry the errors of a dtype with unit roundoff `unit`, computed in float64.
+
+    Over mpmath's arrays nothing overflows, and natural magnitudes are known where float64 has none.
+    """
+    return Backend(f"bounds {unit} in {over.name}", over.modules, lambda: _operations(unit, over))
 
 
 @cache
-def _operations(unit: float) -> Operations:
-    plain = dict(NUMPY.load())
+def _operations(unit: float, over: Backend) -> Operations:
+    plain = dict(over.load())
     functions = {name: _function(name, plain[name]) for name in FUNCTIONS if name in SLOPES}
     own: dict[str, Callable[..., Any]] = {
         "total": _total,
@@ -142,23 +145,25 @@ def _operations(unit: float) -> Operations:
         "reshape": _reshape,
         "transpose": lambda array, order: _each(array, lambda part: np.transpose(part, order)),
         "broadcast": lambda array, shape: _each(array, lambda part: np.broadcast_to(part, shape)),
-        "arrays": lambda values: _arrays(values, unit),
+        "arrays": lambda values: _arrays(plain["arrays"], values, unit),
     }
     return {**plain, **functions, **own}
 
 
-def _arrays(values: Sequence[Any], unit: float) -> list[Bounded]:
-    return [
-        value if isinstance(value, Bounded) else Bounded(np.asarray(value, dtype=float), 0.0, None, unit)
-        for value in values
-    ]
+def _arrays(convert: Callable[..., Any], values: Sequence[Any], unit: float) -> list[Bounded]:
+    return [value if isinstance(value, Bounded) else _known(convert, value, unit) for value in values]
+
+
+def _known(convert: Callable[..., Any], value: Any, unit: float) -> Bounded:  # noqa: ANN401
+    (array,) = convert([np.asarray(value, dtype=float)])
+    return Bounded(array, 0.0, None, unit)
 
 
 def _function(name: str, function: Callable[[Array], Array]) -> Callable[[Bounded], Bounded]:
     def apply(argument: Bounded) -> Bounded:
         value = function(argument.value)
         # A library's function may be one unit off beyond the rounding of its result.
-        error = SLOPES[name](argument.value) * argument.error + argument.unit * np.abs(value)
+        error = SLOPES[name](argument.value, value) * argument.error + argument.unit * np.abs(value)
         return argument._rounded(value, error, None if argument.scale is None else np.abs(value))  # noqa: SLF001
 
     return apply
