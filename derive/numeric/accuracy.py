@@ -133,7 +133,11 @@ def forms_of(source: Source, made: Functions) -> tuple[Form, ...]:
         Form("closed form", FULL, _in_numpy(made.backward)),
         Form("staged", FULL, _in_numpy(made.staged)),
         *_cancelling(source),
-        *(Form(one.name, dtypes, _by_autodiff(one.name, made)) for one, dtypes in LIBRARIES if one.installed),
+        *(
+            Form(f"{one.name} (autodiff)", dtypes, _by_autodiff(one.name, made))
+            for one, dtypes in LIBRARIES
+            if one.installed
+        ),
         *_native(made),
     )
 

@@ -14,14 +14,14 @@ from random import Random
 from types import MappingProxyType
 
 import numpy as np
-from sympy import Expr, Integer, Sum
+from sympy import Expr, Integer, Sum, Symbol
 
 from derive.graph import Graph, Node
 from derive.indices import name_of
 from derive.numeric.draws import normal, varied
 from derive.numeric.program import Array
 
-__all__ = ["BASE", "EPSILON", "Draw", "Sample", "Setting", "held", "lengths_of", "sweep"]
+__all__ = ["BASE", "EPSILON", "Draw", "Sample", "Setting", "counted_over", "data_of", "held", "lengths_of", "sweep"]
 
 EPSILON: Mapping[str, float] = MappingProxyType(
     {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
@@ -72,18 +72,25 @@ class Sample:
 
 
 def lengths_of(graph: Graph, m: int) -> dict[Expr, int]:
-    """The length of each symbolic size, so that a statistic is over m elements: 2 along all its axes but the last.
-
-    The axes of a statistic are those that a sum of the forward pass runs over, or the first where there is no sum.
-    """
-    values = (node.value for node in graph.intermediates if node.value is not None)
-    counts = {high for value in values for one in value.atoms(Sum) for _, _, high in one.limits}
-    summed = [size for size in graph.sizes if size in counts] or list(graph.sizes[:1])
+    """The length of each symbolic size, so that a statistic is over m elements: 2 along all its axes but the last."""
+    summed = _summed(graph)
     last = {size: max(1, m // OTHERS ** (len(summed) - 1)) for size in summed[-1:]}
     return dict.fromkeys(graph.sizes, OTHERS) | last
 
 
-def _data(graph: Graph) -> frozenset[str]:
+def counted_over(graph: Graph) -> tuple[str, ...]:
+    """The names of the sizes whose product m is."""
+    return tuple(size.name for size in _summed(graph))
+
+
+def _summed(graph: Graph) -> list[Symbol]:
+    """The sizes that a sum of the forward pass runs over, or the first where there is no sum."""
+    values = (node.value for node in graph.intermediates if node.value is not None)
+    counts = {high for value in values for one in value.atoms(Sum) for _, _, high in one.limits}
+    return [size for size in graph.sizes if size in counts] or list(graph.sizes[:1])
+
+
+def data_of(graph: Graph) -> frozenset[str]:
     """The inputs that are data and no parameters: of those that are differentiated, the ones with the most axes."""
     of = [graph.nodes[name_of(one.of)] for one in graph.layer.gradients]
     most = max((len(node.shape) for node in of), default=0)
@@ -125,7 +132,7 @@ class Draw:
             return self._shares(shape, assumed[0].of.indices.index(assumed[0].over))
         if not node.shape and node.target.is_positive:
             return np.asarray(POSITIVE)
-        if node.name in _data(self.graph):
+        if node.name in data_of(self.graph):
             return self.setting.scale * (self.setting.kappa + self._normal(shape))
         return varied(shape, self.rng)
 
