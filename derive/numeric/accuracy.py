@@ -30,7 +30,20 @@ from derive.numeric.oracles import DIGITS, autodiff, through_torch
 from derive.numeric.program import Array
 from derive.numeric.settings import BASE, Draw, Sample, Setting, sweep
 
-__all__ = ["DIGITS", "DRAWS", "Form", "Measured", "Source", "Truth", "forms_of", "measure", "refuted", "truth_of"]
+__all__ = [
+    "ALL",
+    "DIGITS",
+    "DRAWS",
+    "FULL",
+    "Form",
+    "Measured",
+    "Source",
+    "Truth",
+    "forms_of",
+    "measure",
+    "refuted",
+    "truth_of",
+]
 
 FULL, ALL = ("float64", "float32"), ("float64", "float32", "float16", "bfloat16")
 """The dtypes that NumPy's forms are for, and those that frameworks compute in besides."""
@@ -127,19 +140,16 @@ def _most(array: Array) -> float:
 # --- forms -------------------------------------------------------------------------------------------------------
 
 
-def forms_of(source: Source, made: Functions) -> tuple[Form, ...]:
+def forms_of(source: Source, made: Functions, *, frameworks: bool = True) -> tuple[Form, ...]:
     """Every way to compute the layer's gradients that there is here: NumPy's, then those of installed frameworks."""
-    return (
+    own = (
         Form("closed form", FULL, _in_numpy(made.backward)),
         Form("staged", FULL, _in_numpy(made.staged)),
         *_cancelling(source),
-        *(
-            Form(f"{one.name} (autodiff)", dtypes, _by_autodiff(one.name, made))
-            for one, dtypes in LIBRARIES
-            if one.installed
-        ),
-        *_native(made),
     )
+    libraries = ((one, dtypes) for one, dtypes in LIBRARIES if one.installed)
+    autodiffs = (Form(f"{one.name} (autodiff)", dtypes, _by_autodiff(one.name, made)) for one, dtypes in libraries)
+    return (*own, *autodiffs, *_native(made)) if frameworks else own
 
 
 LIBRARIES = ((AUTOGRAD, FULL), (JAX, (*FULL, "bfloat16")), (TORCH, ALL))
@@ -190,15 +200,17 @@ def _through(native: Native, names: tuple[str, ...]) -> Callable[[Sample], Mappi
 # --- measuring ---------------------------------------------------------------------------------------------------
 
 
-def measure(source: Source, settings: Iterable[Setting] | None = None, draws: int = DRAWS) -> tuple[Measured, ...]:
+def measure(
+    source: Source, settings: Iterable[Setting] | None = None, *, draws: int = DRAWS, frameworks: bool = True
+) -> tuple[Measured, ...]:
     """The errors of every form in each of the settings that its dtype allows; without settings, in the whole sweep.
 
     A setting in which the layer is not defined is left out.
     """
     made = source.functions()
-    forms = forms_of(source, made)
+    forms = forms_of(source, made, frameworks=frameworks)
     kinds = {dtype for form in forms for dtype in form.dtypes}
-    wanted = [one for dtype in ALL for one in sweep(dtype)] if settings is None else settings
+    wanted = (one for dtype in ALL for one in sweep(dtype)) if settings is None else settings
     with np.errstate(all="ignore"):
         return tuple(
             one for setting in wanted if setting.dtype in kinds for one in _measured(made, forms, setting, draws)

@@ -11,7 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from derive.report.accuracy import AccuracyLine, AccuracyReport
-from derive.write.accuracy_words import Column, chosen, columns_of, error, factors, measures, number, summary, title
+from derive.write.accuracy_words import (
+    ROUNDING,
+    Column,
+    chosen,
+    columns_of,
+    error,
+    factors,
+    measures,
+    number,
+    summary,
+    title,
+)
 
 __all__ = ["accuracy", "plain"]
 
@@ -20,8 +31,8 @@ CELL = 8
 """Columns of the terminal that an error takes with the space around it."""
 
 WIDEST = 160
-GOOD, USELESS = 16, 1e-2
-"""Up to so many machine epsilons an error is one of rounding; past the other, no digit that matters is left."""
+USELESS = 1e-2
+"""From here on an error leaves no digit that matters."""
 
 
 def accuracy(report: AccuracyReport, console: Console) -> None:
@@ -93,6 +104,6 @@ def _cell(line: AccuracyLine | None, eps: float) -> Text:
 
 
 def _style(value: float | None, eps: float) -> str:
-    if value is not None and value <= GOOD * eps:
+    if value is not None and value <= ROUNDING * eps:
         return "green"
     return "bold red" if value is None or value >= USELESS else "yellow"

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from derive.report.accuracy import AccuracyLine, AccuracyReport
 
-__all__ = ["Column", "chosen", "columns_of", "error", "factors", "measures", "number", "summary", "title"]
+__all__ = ["ROUNDING", "Column", "chosen", "columns_of", "error", "factors", "measures", "number", "summary", "title"]
 
 CLOSED = "closed form"
+ROUNDING, FEW = 16, 100
+"""Machine epsilons up to which an error is one of rounding, and up to which it is told in them."""
+
 CENTRED = 1.0
 """Data with κ up to this is near zero: nothing is lost before a computation starts."""
 
@@ -105,18 +108,25 @@ def _wrong(gradient: str) -> str:
 
 def _sentence(report: AccuracyReport, dtype: str, eps: float) -> str:
     lines = [one for one in report.lines if (one.form, one.dtype) == (CLOSED, dtype)]
-    near = [one.scaled for one in lines if one.kappa <= CENTRED and one.scaled is not None]
-    if not near:
-        return ""
-    within = f"{error(max(near))}" if report.stable else f"{max(near) / eps:.1f} machine epsilons"
-    far = ", ".join(f"{error(worst)} at κ = {number(kappa)}" for kappa, worst in _far(lines))
+    far = [(kappa, worst) for kappa, worst in _far(lines) if worst > ROUNDING * eps]
     lost = ", ".join(dict.fromkeys(_place(report, one) for one in lines if one.scaled is None))
-    return (
-        f"{dtype}: the closed form is within {within} where κ ≤ {number(CENTRED)}"
-        + (f"; {far}" if far else "")
-        + (f"; no number at {lost}" if lost else "")
-        + "."
+    near = [one for one in lines if one.kappa <= CENTRED or not far]
+    errors = [one.scaled for one in near if one.scaled is not None]
+    if not errors:
+        return ""
+    every = "where it has a number" if lost else "for every κ, scale and m"
+    where = f"where κ ≤ {number(CENTRED)}" if far else every
+    said = (
+        f"{dtype}: the closed form is within {_within(max(errors), eps, stable=report.stable)} {where}",
+        ", ".join(f"{error(worst)} at κ = {number(kappa)}" for kappa, worst in far),
+        f"no number at {lost}" if lost else "",
     )
+    return f"{'; '.join(filter(None, said))}."
+
+
+def _within(worst: float, eps: float, *, stable: bool) -> str:
+    """An error in machine epsilons as long as these say more than the number itself."""
+    return error(worst) if stable or worst > FEW * eps else f"{worst / eps:.1f} machine epsilons"
 
 
 def _far(lines: Sequence[AccuracyLine]) -> Iterator[tuple[float, float]]:
