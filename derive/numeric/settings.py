@@ -21,7 +21,9 @@ from derive.indices import name_of
 from derive.numeric.draws import normal, varied
 from derive.numeric.program import Array
 
-__all__ = ["BASE", "EPSILON", "Draw", "Sample", "Setting", "counted_over", "data_of", "held", "lengths_of", "sweep"]
+__all__ = [
+    "BASE", "EPSILON", "KAPPAS", "Draw", "Sample", "Setting", "counted_over", "data_of", "held", "lengths_of", "sweep",
+]  # fmt: skip
 
 EPSILON: Mapping[str, float] = MappingProxyType(
     {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
