@@ -47,8 +47,10 @@ class Bounded:
         """The natural magnitude, for what is not linear in the upstream gradient the magnitude itself."""
         return np.abs(self.value) if self.scale is None else self.scale
 
-    def _rounded(self, value: Array, error: Array, scale: Array | None) -> Bounded:
-        return Bounded(value, error + self.unit * np.abs(value), scale, self.unit)
+    def _rounded(self, value: Array, error: Callable[[], Array], scale: Array | None) -> Bounded:
+        """A rounded value with the error it already has; with a unit of 0 no errors are followed."""
+        known = error() + self.unit * np.abs(value) if self.unit else 0.0
+        return Bounded(value, known, scale, self.unit)
 
     def _number(self, other: Operand) -> Bounded:
         """A number in the program; an integer has no error, another is rounded to the dtype."""
@@ -67,28 +69,37 @@ class Bounded:
 
     def _plus(self, other: Bounded, operation: Callable[[Array, Array], Array]) -> Bounded:
         scale = self.size_of + other.size_of if self._linear(other) else None
-        return self._rounded(operation(self.value, other.value), self.error + other.error, scale)
+        return self._rounded(operation(self.value, other.value), lambda: self.error + other.error, scale)
 
     def __mul__(self, other: Operand) -> Bounded:
         factor = self._number(other)
-        error = np.abs(self.value) * factor.error + np.abs(factor.value) * self.error + self.error * factor.error
+
+        def error() -> Array:
+            return np.abs(self.value) * factor.error + np.abs(factor.value) * self.error + self.error * factor.error
+
         scale = self.size_of * factor.size_of if self._linear(factor) else None
         return self._rounded(self.value * factor.value, error, scale)
 
     def __truediv__(self, other: Operand) -> Bounded:
         divisor = self._number(other)
         value = self.value / divisor.value
-        error = (self.error + np.abs(value) * divisor.error) / np.abs(divisor.value)
+
+        def error() -> Array:
+            return (self.error + np.abs(value) * divisor.error) / np.abs(divisor.value)
+
         scale = self.size_of / np.abs(divisor.value) if self._linear(divisor) else None
         return self._rounded(value, error, scale)
 
     def __pow__(self, exponent: Operand) -> Bounded:
         power = self._number(exponent)
         value = self.value**power.value
-        slope = np.abs(power.value * self.value ** (power.value - 1))
-        error = slope * self.error
-        if np.any(power.error):
-            error += np.abs(value * np.log(np.abs(self.value))) * power.error
+
+        def error() -> Array:
+            own = np.abs(power.value * self.value ** (power.value - 1)) * self.error
+            if not np.any(power.error):
+                return own
+            return own + np.abs(value * np.log(np.abs(self.value))) * power.error
+
         return self._rounded(value, error, np.abs(value) if self._linear(power) else None)
 
     def __radd__(self, other: Operand) -> Bounded:
@@ -127,7 +138,8 @@ SLOPES: dict[str, Callable[[Array, Array], Array]] = {
 def bounded(unit: float, over: Backend = NUMPY) -> Backend:
     """The backend whose arrays carry the errors of a dtype with unit roundoff `unit`, computed in float64.
 
-    Over mpmath's arrays nothing overflows, and natural magnitudes are known where float64 has none.
+    Over mpmath's arrays nothing overflows, and natural magnitudes are known where float64 has none. With a unit of 0
+    only values and magnitudes are computed.
     """
     return Backend(f"bounds {unit} in {over.name}", over.modules, lambda: _operations(unit, over))
 
@@ -162,8 +174,11 @@ def _known(convert: Callable[..., Any], value: Any, unit: float) -> Bounded:  # 
 def _function(name: str, function: Callable[[Array], Array]) -> Callable[[Bounded], Bounded]:
     def apply(argument: Bounded) -> Bounded:
         value = function(argument.value)
-        # A library's function may be one unit off beyond the rounding of its result.
-        error = SLOPES[name](argument.value, value) * argument.error + argument.unit * np.abs(value)
+
+        def error() -> Array:
+            # A library's function may be one unit off beyond the rounding of its result.
+            return SLOPES[name](argument.value, value) * argument.error + argument.unit * np.abs(value)
+
         return argument._rounded(value, error, None if argument.scale is None else np.abs(value))  # noqa: SLF001
 
     return apply
@@ -178,9 +193,11 @@ def _sign(argument: Bounded) -> Bounded:
 def _total(array: Bounded, axis: int) -> Bounded:
     """A sum of m terms in any order: each of the m − 1 additions rounds a partial sum of at most Σ|terms|."""
     value = np.sum(array.value, axis=axis, keepdims=True)
+    scale = None if array.scale is None else np.sum(array.scale, axis=axis, keepdims=True)
+    if not array.unit:
+        return Bounded(value, 0.0, scale, array.unit)
     rounding = np.shape(array.value)[axis] * array.unit * np.sum(np.abs(array.value), axis=axis, keepdims=True)
     error = np.sum(np.broadcast_to(array.error, np.shape(array.value)), axis=axis, keepdims=True)
-    scale = None if array.scale is None else np.sum(array.scale, axis=axis, keepdims=True)
     return Bounded(value, error + rounding, scale, array.unit)
 
 
