@@ -36,7 +36,7 @@ def writer(place: str, *more: object) -> Callable[..., Any]:
 class Formats:
     """What a command can write: a writer and an ending for each format, and how its report looks on a terminal."""
 
-    writers: Mapping[str, Callable[..., str | bytes]]
+    writers: Mapping[str, Callable[..., Any]]
     endings: Mapping[str, str]
     terminal: Callable[[Any, Console], None]
 
