@@ -109,7 +109,7 @@ def _draw(figure: Figure, report: AccuracyReport, rows: int) -> None:
     for place, (dtype, eps) in enumerate(report.epsilons):
         row, column = 2 * (place // BESIDE), 2 * (place % BESIDE)
         upper = figure.add_subplot(grid[row, column : column + 2])
-        upper.set_title(f"{dtype}, ε = {eps:.1e}", loc="left")
+        upper.set_title(f"{dtype}, machine epsilon {eps:.1e}", loc="left")
         _panels(report, (dtype, eps), {"κ": upper}, looks)
         left, right = (figure.add_subplot(grid[row + 1, column + side]) for side in (0, 1))
         _panels(report, (dtype, eps), {"scale": left, "m": right}, looks)
