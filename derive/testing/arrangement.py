@@ -168,7 +168,9 @@ def _axis_names(found: Arrangement, own: Arrangement) -> tuple[str, ...]:
     """Names for the axes that are those of the layer's file where one axis is the same: D for layer norm's features."""
     if len(found.axes) == len(own.axes):
         return own.axes
-    named = dict(zip(found.axes, own.axes, strict=False)) if found.layer.joined else {}
+    # Up to the axes that lie in one: group norm's are (N, G, C, …) whatever follows.
+    joined = [own.axes.index(str(size)) for size in own.layer.joined]
+    named = dict(zip(found.axes[: max(joined, default=-1) + 1], own.axes, strict=False))
     if len(found.reduced) == len(own.reduced) == 1:
         named = {found.reduced[0]: own.reduced[0]}
     rest = iter(axis for axis in AXES if axis not in named.values())
