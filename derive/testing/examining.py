@@ -132,6 +132,7 @@ class _Finding:
 
     of: str
     case: Case
+    rank: int
     condition: str
     judged: Judged
     observation: Observation | None
@@ -155,8 +156,8 @@ class _Examining:
         chosen = self._chosen(ways)
         findings = [one for case in self._battery(chosen) for one in self._case(case, chosen[case.arrangement])]
         home = chosen[0]
-        by_gradient = {of: [one for one in findings if one.of == of] for of in home.truth.names}
-        outputs = tuple(self._output(of, found, home) for of, found in by_gradient.items() if found)
+        by_gradient = {of: [one for one in findings if one.of == of] for of in _returned(home.truth.names, findings)}
+        outputs = tuple(self._output(of, found, chosen) for of, found in by_gradient.items() if found)
         return Examination(
             self.said,
             home.truth.layer.name,
@@ -266,7 +267,10 @@ class _Examining:
             if case.kind != "plain" and any(one.status == "wrong" for one in found.values()):
                 found = self._excused(found, calls[number], way, (case, known))
             for of, judged in found.items():
-                finding = _Finding(of, case, condition, judged, _observation(case, drawn, number, judged, known[of]))
+                rank = way.truth.arrangement.rank
+                finding = _Finding(
+                    of, case, rank, condition, judged, _observation(case, drawn, number, judged, known[of])
+                )
                 if of not in worst or _worse(judged, worst[of].judged):
                     worst[of] = finding
         return list(worst.values())
@@ -327,7 +331,7 @@ class _Examining:
         """Every gradient failed, for a function that gave none."""
         return _all_failed(home.truth, home.said or next(iter(self.problems), "it returned no gradient"))
 
-    def _output(self, of: str, findings: Sequence[_Finding], home: _Way) -> Output:
+    def _output(self, of: str, findings: Sequence[_Finding], chosen: Sequence[_Way]) -> Output:
         failed = [one for one in findings if one.judged.failed and not self._told_already(one, findings)]
         failing = tuple(_failing(one) for one in failed[:MOST_FAILING])
         plain = [
@@ -340,7 +344,7 @@ class _Examining:
             max(plain, default=None),
             failing,
             () if failed else tuple(_inaccurate([one for one in findings if one.judged.status == "inaccurate"])),
-            self._diagnosis(of, findings, home) if failed else None,
+            self._diagnosis(of, findings, chosen) if failed else None,
         )
 
     def _told_already(self, one: _Finding, findings: Sequence[_Finding]) -> bool:
@@ -349,14 +353,24 @@ class _Examining:
             return one.judged.status == "missing"  # it writes into what can't be written to
         return _for_want_of_range(one, findings)
 
-    def _diagnosis(self, of: str, findings: Sequence[_Finding], home: _Way) -> str | None:
-        seen = [one for one in findings if one.observation is not None and one.case.arrangement == 0]
-        observations = [one.observation for one in seen if one.observation is not None]
-        if any(one.judged.failed for one in seen):
-            found = diagnose(home.truth.derivation, of, observations)
-            if found is not None:
-                return found.words
-        return _from_conditions(findings)
+    def _diagnosis(self, of: str, findings: Sequence[_Finding], chosen: Sequence[_Way]) -> str | None:
+        """What it is instead, at the first rank at which plain data fails; or what the failing cases have in common."""
+        told = _from_conditions(findings)
+        for number, way in enumerate(chosen):
+            seen = [one for one in findings if one.observation is not None and one.case.arrangement == number]
+            if any(one.judged.failed for one in seen):
+                observations = [one.observation for one in seen if one.observation is not None]
+                found = diagnose(way.truth.derivation, of, observations)
+                if found is None:
+                    return told
+                return found.words if number == 0 else f"{told}: there {found.words}"
+        return told
+
+
+def _returned(names: Sequence[str], findings: Sequence[_Finding]) -> tuple[str, ...]:
+    """The gradients that were returned at least once; all of them if none ever was."""
+    seen = {one.of for one in findings if one.judged.status != "missing"}
+    return tuple(of for of in names if of in seen) or tuple(names)
 
 
 def _alike(one: Returned, other: Returned) -> bool:
@@ -430,7 +444,7 @@ def _from_conditions(findings: Sequence[_Finding]) -> str | None:
     failed: dict[str, list[bool]] = defaultdict(list)
     for one in findings:
         if one.case.kind == "plain" or one.case.arrangement not in lost:
-            failed[_kind(one.case)].append(one.judged.failed)
+            failed[_kind(one)].append(one.judged.failed)
     wrong = [kind for kind, each in failed.items() if any(each)]
     said = {one.judged.said for one in findings if one.judged.failed and one.judged.said}
     if len(wrong) == len(failed) or not wrong[0]:
@@ -440,10 +454,11 @@ def _from_conditions(findings: Sequence[_Finding]) -> str | None:
     return f"right, but not for {' and '.join(wrong)}{reason}"
 
 
-def _kind(case: Case) -> str:
+def _kind(one: _Finding) -> str:
     """What is particular about a case; nothing about a plain one of the first rank."""
+    case = one.case
     if case.kind == "plain" and not case.said:
-        return f"rank {len(case.sizes)}" if case.arrangement else ""
+        return f"rank {one.rank}" if case.arrangement else ""
     return case.dtype if case.kind == "dtype" else case.said
 
 
