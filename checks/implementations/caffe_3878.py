@@ -3,14 +3,14 @@
 import numpy as np
 
 
-def batch_norm_backward_cpu(top_diff, normalized, gamma, std):
+def batch_norm_backward_cpu(grad_output, normalized, gamma, std):
     """Right: dE/dX = (dE/dY − mean(dE/dY) − mean(dE/dY · Y) · Y)/s, one line in place of the staged gradients.
 
     It looks as if the derivatives of μ and σ² were left out. They are the two means.
     """
-    dims = (0, *range(2, top_diff.ndim))
-    shape = (1, -1) + (1,) * (top_diff.ndim - 2)
-    diff = top_diff * gamma.reshape(shape)
+    dims = (0, *range(2, grad_output.ndim))
+    shape = (1, -1) + (1,) * (grad_output.ndim - 2)
+    diff = grad_output * gamma.reshape(shape)
     sum_dedy = diff.mean(axis=dims, keepdims=True)
     sum_dedy_y = (diff * normalized).mean(axis=dims, keepdims=True)
     return (diff - sum_dedy - sum_dedy_y * normalized) / std.reshape(shape)
