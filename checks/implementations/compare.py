@@ -244,6 +244,7 @@ class Exhibit:
 
     def _arguments(self, case_: Case, values: Values) -> Values:
         known = {plain(alias): key for key in values for alias in _aliases(key)}
+        known |= {name: case_.output for name in ("y", "out", "output")}
         wanted = {one.name: "dy" if self._is_upstream(one.name, case_) else None for one in self.parameters}
         named = {name: key or known.get(plain(name)) for name, key in wanted.items()}
         convert = _CONVERT[self.framework]
