@@ -23,6 +23,7 @@ from derive.errors import DeriveError, LayerError, OutputError
 if TYPE_CHECKING:
     from derive.report import Report
     from derive.report.document import DocumentReport
+    from derive.report.examination import Examination
 
 __all__ = ["main"]
 
@@ -42,15 +43,15 @@ class _Nearest(click.ParamType[str]):
 
     name = "name"
 
-    def __init__(self, words: tuple[str, ...]) -> None:
-        self.words = words
+    def __init__(self, words: tuple[str, ...], kind: str = "format") -> None:
+        self.words, self.kind = words, kind
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value in self.words:
             return value
         near = difflib.get_close_matches(value.lower(), self.words, n=1, cutoff=0.5)
         hint = f"Did you mean '{near[0]}'?" if near else f"Choose one of: {', '.join(self.words)}."
-        return self.fail(f"There is no format '{value}'. {hint}", param, ctx)
+        return self.fail(f"There is no {self.kind} '{value}'. {hint}", param, ctx)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         del param, ctx
@@ -116,6 +117,7 @@ derive-bn --axes N,C,H,W        batch norm of images
 derive-bn --layer own.tex       your own, from its equations; or own.py:name
 derive-bn --m 4 -o report.pdf   a typeset report
 derive-bn check notes.tex       verify a derivation somebody wrote
+derive-bn test norms.py:bwd     check a backward function against the proof
 derive-bn layers                what there is to derive
 """
 
@@ -239,6 +241,91 @@ def _check(ask: CheckRequest) -> int:
     return CHECK_CODES.get(worst_of(reports), 0)
 
 
+@cli.command("test")
+@click.argument("function", metavar="FUNCTION")
+@click.option("--layer", default="batchnorm", show_default=True, metavar="NAME|FILE", help="The layer it belongs to.")
+@click.option(
+    "--framework",
+    type=_Nearest(("numpy", "torch", "jax"), "framework"),
+    help="What it takes and gives arrays of. Without it NumPy's, but for an autograd.Function or a custom_vjp.",
+)
+@click.option("--axes", metavar="A,B,…", help="The axes of the data, such as m,n. Without it: ranks 2, 3 and 4.")
+@click.option("--layout", metavar="A,B,…", help="The axes in the order in which your arrays have them: N,H,W,C.")
+@click.option("--map", "given", multiple=True, metavar="NAME=WHAT", help="What a parameter is: gy=upstream, axis=-1.")
+@click.option("--returns", metavar="A,B,…", help="What is returned, in order: dx,dgamma,_.")
+@click.option("--forward", metavar="FUNCTION", help="Your forward pass, which makes the cache that FUNCTION takes.")
+@click.option("--eps", type=float, default=1e-5, show_default=True, help="ε of a function that is not told one.")
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="Time limit of a call.")
+@click.option("--format", "form", type=_Nearest(("text", "json")), help="Output format. The ending of -o picks it too.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt or .json.")
+@click.pass_context
+def test_command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 -- click has checked each option
+    r"""Run a backward function of yours against the proved closed form, on data that tells right from wrong.
+
+    FUNCTION is FILE.py:NAME or MODULE:NAME; its file is run. Parameters are matched by name: dy (dout, grad_output), x,
+    gamma (weight), eps, mean, rstd, xhat and so on, and what it returns in the order dx, dgamma, dbeta.
+
+    \b
+    derive-bn test norms.py:layernorm_backward --layer layernorm
+    derive-bn test norms.py:backward --axes N,C,H,W --layout N,H,W,C
+    derive-bn test kernels:RMSNorm --layer rmsnorm --framework torch
+    """
+    context.exit(_test(options))
+
+
+def _test(options: dict[str, Any]) -> int:
+    """Examines the function, writes, and gives the exit code: 0 passed, 1 failed."""
+    from derive.own_layers import check_layer
+
+    form, output = options.pop("form"), options.pop("output")
+    check_layer(options["layer"])
+    form = _format(form, output, {".txt": "text", ".json": "json"})
+    if output is not None:
+        _check_target(Path(output))
+    from derive.testing.examining import examine
+
+    function, layer = options.pop("function"), options.pop("layer")
+    words = {name: _listed(options.pop(name)) for name in ("axes", "layout", "returns")}
+    given = dict(_pair(one) for one in options.pop("given"))
+    found = examine(function, layer, **words, given=given, epsilon=options.pop("eps"), **options)
+    _write_examination(found, form, output)
+    return 0 if found.passed else 1
+
+
+def _listed(said: str | None) -> tuple[str, ...]:
+    """A,B,C in parts."""
+    return tuple(part.strip() for part in said.split(",")) if said else ()
+
+
+def _pair(said: str) -> tuple[str, str]:
+    name, found, what = said.partition("=")
+    if not found or not name.strip() or not what.strip():
+        raise click.BadParameter(f"'{said}' maps nothing. Write --map NAME=WHAT, such as --map gy=upstream.")
+    return name.strip(), what.strip()
+
+
+def _write_examination(found: Examination, form: str, output: str | None) -> None:
+    if form == "json":
+        from derive.write.examination_json import examination_json
+
+        text = examination_json(found)
+    elif output is None:
+        from rich.console import Console
+
+        from derive.write.examination import examination
+
+        examination(found, Console(width=_width()))
+        return
+    else:
+        from derive.write.examination import plain
+
+        text = plain(found)
+    if output is not None:
+        _replace(Path(output), text)
+    else:
+        click.echo(text, nl=False)
+
+
 def _with_progress(reports: Iterator[DocumentReport], count: int) -> Iterator[DocumentReport]:
     """A progress bar on standard error, where somebody looks at it and there is something to wait for."""
     if count < SHOWS_PROGRESS or not sys.stderr.isatty():
@@ -289,8 +376,7 @@ def _derive(ask: Request) -> Report:
     from derive.own_layers import is_file, load_layer
     from derive.report import report
 
-    axes = tuple(axis.strip() for axis in ask.axes.split(",")) if ask.axes else ()
-    layer = load_layer(ask.layer, axes)
+    layer = load_layer(ask.layer, _listed(ask.axes))
     try:
         derivation = derive(layer, ask.m, order=ask.order, thorough=ask.thorough)
         return report(derivation, stable=ask.stable, forward_mode=ask.forward_mode)

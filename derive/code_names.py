@@ -1,7 +1,7 @@
-"""What quantities are called in programs: γ is `gamma` or `weight`, ∂L/∂y is `dy` or `grad_output`, 1/√(σ²+ε) is `rstd`.
+"""What quantities are called in programs: γ is `gamma` or `weight`, ∂L/∂y is `dy`, 1/√(σ²+ε) is `rstd`.
 
-Promises: `code_name` gives each quantity one Python identifier, the first of its spellings; `spelled` says whether a
-name in somebody's program is one of them. Spellings are compared without case and underscores.
+Promises: `code_name` gives each quantity one Python identifier, the first of its `spellings`. Spellings are compared
+without case and underscores.
 """
 
 from __future__ import annotations
@@ -93,5 +93,17 @@ def upstream_spellings(upstream: str, output: str) -> tuple[str, ...]:
 
 def gradient_spellings(name: str) -> tuple[str, ...]:
     """What the gradient for a quantity may be called: dx, grad_x, x_grad, gx, grad_input, dL_dx."""
-    forms = ("d{}", "grad_{}", "{}_grad", "g{}", "d_{}", "dL_d{}", "dloss_d{}", "{}_bar", "g_{}", "gradient_{}", "del_{}")
+    forms = (
+        "d{}",
+        "grad_{}",
+        "{}_grad",
+        "g{}",
+        "d_{}",
+        "dL_d{}",
+        "dloss_d{}",
+        "{}_bar",
+        "g_{}",
+        "gradient_{}",
+        "del_{}",
+    )
     return tuple(form.format(one) for one in spellings(name) for form in forms)

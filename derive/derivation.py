@@ -240,8 +240,13 @@ class Derivation:
     def checks(self) -> tuple[Check, ...]:
         """The three exact routes, and at order 2 that of the gradients it starts from. NumPy is `numeric`."""
         return undistributed(
-            lambda: (self._chain_rule, self._total_derivative_check(), self._spelled_out_check(), *self._first_check()),
+            lambda: (self._chain_rule, self.proof, self._spelled_out_check(), *self._first_check()),
         )
+
+    @cached_property
+    def proof(self) -> Check:
+        """The closed forms against the kernel's own total derivatives: no graph and no chain rule. One of `checks`."""
+        return undistributed(self._total_derivative_check)
 
     @cached_property
     def numeric(self) -> tuple[NumericCheck, ...]:
@@ -435,8 +440,7 @@ class Derivation:
         """Whether the gradients that are differentiated again are those of the layer."""
         if self.first is None:
             return ()
-        check = self.first._total_derivative_check()  # noqa: SLF001 -- another derivation's own route
-        return (replace(check, name="first order: " + check.name),)
+        return (replace(self.first.proof, name="first order: " + self.first.proof.name),)
 
     @property
     def _largest_spelled_out(self) -> int:

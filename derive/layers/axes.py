@@ -93,7 +93,12 @@ class _Rewriting(ABC):
             gradients=tuple(self.gradient(one) for one in old.gradients),
             second_order=self.second_order(),
             assumptions=tuple(self.assumption(one) for one in old.assumptions),
+            joined=tuple(new for one in old.joined for new in self.axes(one)),
         )
+
+    def axes(self, size: Symbol) -> tuple[Symbol, ...]:
+        """The sizes that one has become."""
+        return (size,)
 
     def assumption(self, one: Assumption) -> Assumption:
         changed = self.quantity(one.of)
@@ -172,6 +177,9 @@ class _Splitting(_Rewriting):
 
     def symbol(self, one: Symbol) -> Expr:
         return Mul(*self.sizes[one]) if one in self.sizes else one
+
+    def axes(self, size: Symbol) -> tuple[Symbol, ...]:
+        return self.sizes.get(size, (size,))
 
     def limits(self, one: Sum) -> list[tuple[Expr, ...]]:
         found: list[tuple[Expr, ...]] = []

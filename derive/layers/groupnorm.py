@@ -38,6 +38,7 @@ LAYER = Layer(
         ),
     ),
     source="Y. Wu and K. He, Group Normalization, 2018; the compact dx as that of layer normalization.",
+    joined=(G, C),
 )
 
 

@@ -109,7 +109,8 @@ class Layer:
     closed form, or none, and then it is to be found. Without any entry, every input is differentiated that is not
     declared positive. `source` says where the claims were published, `loss` how the loss is called. `assumptions` are
     what is known of inputs that are not differentiated, `meanings` are derivatives of another loss that quantities of
-    this layer stand for.
+    this layer stand for. The axes of sizes that are `joined` lie in one axis of a program's arrays: the channels of
+    group norm are its groups' channels, one group after the other.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Layer:
     assumptions: tuple[Assumption, ...] = ()
     second_order: SecondOrder | None = None
     meanings: tuple[Assignment, ...] = ()
+    joined: tuple[Symbol, ...] = ()
 
     @property
     def output(self) -> Quantity:

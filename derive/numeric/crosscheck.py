@@ -27,7 +27,7 @@ from derive.numeric.functions import Functions, adjoint_name, functions
 from derive.numeric.oracles import AUTODIFF, autodiff, estimate, probes_of
 from derive.numeric.program import Array, measure
 
-__all__ = ["LARGEST", "USELESS", "NumericCheck", "crosscheck"]
+__all__ = ["LARGEST", "USELESS", "NumericCheck", "as_assumed", "crosscheck"]
 
 LARGEST = 10_000
 """The largest batch size that is tried; a larger m is checked at this one."""
@@ -235,10 +235,10 @@ def _draw(graph: Graph, node: Node, case: Case, rng: Random) -> Array:
     data = node.shape and node.shape == graph.output.shape
     drawn = case.offset + case.scale * _normal(shape, rng) if data else _varied(shape, rng)
     signed = drawn if case.sign is None else case.sign * np.abs(drawn)
-    return _like(_as_assumed(graph, node, signed), case)
+    return _like(as_assumed(graph, node, signed), case)
 
 
-def _as_assumed(graph: Graph, node: Node, array: Array) -> Array:
+def as_assumed(graph: Graph, node: Node, array: Array) -> Array:
     """`array` shifted so that what the layer assumes of this input holds, up to the rounding of the case's dtype."""
     for one in graph.layer.assumptions:
         if name_of(one.of) == node.name:

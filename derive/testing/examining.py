@@ -1,0 +1,388 @@
+"""The examination of a backward function: find out how to call it, put it through the battery, judge, and diagnose.
+
+Promises: the function is judged against the proved closed forms of the layer and nothing else, and whatever it does is
+told of it. Of the ranks that no axes were given for, those that the function refuses with an exception are left out; it
+has to be right at one, and at every other that it takes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+from derive.errors import DeriveError
+from derive.graph import Node
+from derive.layers.layer import Layer
+from derive.report.examination import Examination, Failing, Inaccurate, Output
+from derive.testing.arrangement import Arrangement, arrangements, vector
+from derive.testing.battery import EPSILONS, Case, Drawn, battery, draw
+from derive.testing.binding import Binding, bindings, knows_epsilon
+from derive.testing.call import Outcome
+from derive.testing.calls import Caller
+from derive.testing.diagnosis import Observation, diagnose
+from derive.testing.frameworks import FRAMEWORKS
+from derive.testing.judge import SEVERITY, Judged, judge
+from derive.testing.outputs import by_name, gradient_name
+from derive.testing.runner import BrokenFileError, Child, InProcess, Runner, place_of
+from derive.testing.truth import Known, Truth
+
+__all__ = ["Request", "examine"]
+
+DEFAULT_EPSILON = 1e-5
+MOST_FAILING = 8
+"""Conditions listed for one gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How a function is to be examined.
+
+    `axes` are the names of the data's axes, `layout` the same in the order in which the program has them; `given` says
+    of parameters what they stand for, `returns` what is returned; `forward` is the function that makes the `cache` which
+    a backward function takes; `epsilon` is the constant of a function that is not told one.
+    """
+
+    layer: str | Layer = "batchnorm"
+    framework: str | None = None
+    axes: tuple[str, ...] = ()
+    layout: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+    returns: tuple[str, ...] = ()
+    forward: str | Callable[..., Any] | None = None
+    epsilon: float = DEFAULT_EPSILON
+    seconds: float = 5.0
+
+
+def examine(function: str | Callable[..., Any], layer: str | Layer = "batchnorm", **options: Any) -> Examination:  # noqa: ANN401
+    """Examines a backward function: FILE.py:NAME or MODULE:NAME, which runs in a process of its own, or a function.
+
+    The options are the fields of `Request`. Raises a `DeriveError` for what can't be examined: no such function or
+    layer, or parameters that match nothing.
+    """
+    asked = Request(layer, **options)
+    said = function if isinstance(function, str) else getattr(function, "__qualname__", repr(function))
+    subjects = _subjects(asked)
+    try:
+        runner = _runner(function, asked)
+    except BrokenFileError as error:
+        return _without_calls(said, asked, subjects, str(error).removesuffix(" Correct the file."))
+    try:
+        return _Examining(said, asked, subjects, runner).result()
+    finally:
+        runner.close()
+
+
+def _subjects(asked: Request) -> tuple[Arrangement, ...]:
+    from derive.own_layers import is_file, load_layer
+
+    layer = asked.layer
+    if isinstance(layer, str) and is_file(layer):
+        layer = load_layer(layer, asked.axes)
+    return arrangements(layer, asked.axes, asked.layout)
+
+
+def _runner(function: str | Callable[..., Any], asked: Request) -> Runner:
+    forward = asked.forward
+    if isinstance(function, str):
+        if callable(forward):
+            raise DeriveError("The forward pass is a function and the other a name. Give both alike.")
+        return Child(place_of(function), asked.framework, None if forward is None else place_of(forward))
+    if isinstance(forward, str):
+        raise DeriveError("The forward pass is a name and the other a function. Give both alike.")
+    return InProcess(function, asked.framework, forward)
+
+
+def _without_calls(said: str, asked: Request, subjects: Sequence[Arrangement], problem: str) -> Examination:
+    """What is said of a function whose file can't be imported."""
+    truth = Truth(subjects[0])
+    outputs = _all_failed(truth, problem)
+    return Examination(said, truth.layer.name, asked.framework or "numpy", truth.proved, outputs, (problem,))
+
+
+def _all_failed(truth: Truth, problem: str) -> tuple[Output, ...]:
+    failing = (Failing("always", None, problem),)
+    return tuple(Output(gradient_name(of), of, False, None, failing, (), problem) for of in truth.names)  # noqa: FBT003
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to call the function over one arrangement, and how that went the first time."""
+
+    truth: Truth
+    binding: Binding
+    positive: bool
+    status: str
+    said: str
+
+    @property
+    def refused(self) -> bool:
+        return self.status == "raised"
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """One gradient in one case."""
+
+    of: str
+    case: Case
+    condition: str
+    judged: Judged
+    observation: Observation | None
+
+
+class _Examining:
+    """One examination in the making."""
+
+    def __init__(self, said: str, asked: Request, subjects: Sequence[Arrangement], runner: Runner) -> None:
+        self.said, self.asked, self.subjects, self.runner = said, asked, subjects, runner
+        self.native = FRAMEWORKS[runner.described.framework]
+        self.problems: dict[str, None] = {}
+        self.notes: dict[str, None] = {}
+        self.stopped = False
+        self.cases = 0
+
+    def result(self) -> Examination:
+        ways = [self._way(one) for one in self.subjects]
+        chosen = self._chosen(ways)
+        findings = [one for case in self._battery(chosen) for one in self._case(case, chosen[case.arrangement])]
+        home = chosen[0]
+        by_gradient = {of: [one for one in findings if one.of == of] for of in home.truth.names}
+        outputs = tuple(self._output(of, found, home) for of, found in by_gradient.items() if found)
+        return Examination(
+            self.said,
+            home.truth.layer.name,
+            self.native.name,
+            home.truth.proved,
+            outputs or self._nothing(home),
+            tuple(self.problems),
+            tuple(self.notes),
+            self.cases,
+            home.binding.words(_upstream_words(home.truth)),
+        )
+
+    # --- how to call it ----------------------------------------------------------------------------------------------
+
+    def _way(self, subject: Arrangement) -> _Way:
+        """The first way to call the function that is right, or else the best."""
+        truth = Truth(subject)
+        cached = self.runner.forward is not None
+        ways = bindings(self.runner.described.parameters, subject, self.asked.given, cached=cached)
+        tried: list[_Way] = []
+        for binding in ways:
+            tried.append(self._tried(truth, binding))
+            if tried[-1].status == "right" or self.stopped:
+                break
+        return min(tried, key=lambda way: ("right", "wrong", "wrong shape", "raised").index(way.status))
+
+    def _tried(self, truth: Truth, binding: Binding) -> _Way:
+        epsilons = self._epsilons(truth, binding)
+        case = next(iter(battery([truth.arrangement], self.native, epsilons)))
+        case = replace(case, jacobian=False, directions=1)
+        drawn, positive = _drawn(case, truth)
+        (outcome,) = self._run(truth, binding, case, drawn)[:1]
+        if outcome.error:
+            return _Way(truth, binding, positive, "raised", outcome.error)
+        found = self._judged(outcome, truth, case, self._known(truth, case, drawn, 0))
+        worst = max((one.status for one in found.values()), key=SEVERITY.index, default="missing")
+        kind = "right" if SEVERITY.index(worst) < SEVERITY.index("wrong") else worst
+        status = kind if kind in {"right", "wrong shape"} else "wrong"
+        return _Way(truth, binding, positive, status, next((one.said for one in found.values() if one.said), ""))
+
+    def _epsilons(self, truth: Truth, binding: Binding) -> tuple[float, ...]:
+        if not any(_is_small(node) for node in truth.derivation.graph.inputs):
+            return (EPSILONS[0],)
+        return EPSILONS if knows_epsilon(binding, truth.derivation.graph) else (self.asked.epsilon,)
+
+    def _chosen(self, ways: Sequence[_Way]) -> list[_Way]:
+        """The arrangements to test at: the first that the function is right at leads, what it refuses is left out."""
+        home = next((number for number, way in enumerate(ways) if way.status == "right"), None)
+        if home is None:
+            taken = [way for way in ways if not way.refused] or list(ways[:1])
+            self._hint(taken[0])
+            return taken[:1] if taken[0].refused else taken
+        below = [way for way in ways[:home] if way.status == "wrong"]
+        above = [way for way in ways[home + 1 :] if not way.refused]
+        for way in ways:
+            if way is not ways[home] and way not in below and way not in above:
+                self.notes[f"rank {way.truth.arrangement.rank} is not taken: {way.said}"] = None
+        wrong = [str(way.truth.arrangement.rank) for way in above if way.status != "right"]
+        if wrong:
+            subject = ways[home].truth.arrangement
+            said = f"right at rank {subject.rank} and wrong at rank {' and '.join(wrong)}"
+            self.notes[f"{said}; if it is for the former alone, say --axes {','.join(subject.axes)}"] = None
+        return [ways[home], *below, *above]
+
+    def _hint(self, way: _Way) -> None:
+        """What is wrong everywhere may be right for a single vector."""
+        if isinstance(self.asked.layer, str) and not self.asked.axes and not self.stopped:
+            subject = vector(way.truth.layer.name)
+            if subject is not None and self._way(subject).status == "right":
+                axes = ",".join(subject.axes)
+                self.notes[f"right for data of rank 1; if it is only for that, say --axes {axes}"] = None
+
+    # --- the battery -------------------------------------------------------------------------------------------------
+
+    def _battery(self, chosen: Sequence[_Way]) -> Iterable[Case]:
+        home = chosen[0]
+        for case in battery(
+            [way.truth.arrangement for way in chosen], self.native, self._epsilons(home.truth, home.binding)
+        ):
+            if self.stopped:
+                return
+            yield case
+
+    def _case(self, case: Case, way: _Way) -> list[_Finding]:
+        drawn, _ = _drawn(case, way.truth, positive=way.positive)
+        if not way.truth.defined(drawn.inputs):
+            return []
+        self.cases += 1
+        outcomes = self._run(way.truth, way.binding, case, drawn)
+        condition = _condition(case, way.truth)
+        worst: dict[str, _Finding] = {}
+        for number, outcome in enumerate(outcomes):
+            known = self._known(way.truth, case, drawn, number)
+            for of, judged in self._judged(outcome, way.truth, case, known).items():
+                finding = _Finding(of, case, condition, judged, _observation(case, drawn, number, judged, known[of]))
+                if of not in worst or _worse(judged, worst[of].judged):
+                    worst[of] = finding
+        return list(worst.values())
+
+    def _run(self, truth: Truth, binding: Binding, case: Case, drawn: Drawn) -> list[Outcome]:
+        if self.stopped:
+            return [Outcome(error="it was stopped")]
+        caller = Caller(truth, binding, self.runner.forward, self.asked.seconds)
+        outcomes = self.runner.run(caller.calls(case, drawn))
+        condition = _condition(case, truth)
+        for outcome in outcomes:
+            if outcome.printed.strip():
+                self.problems[f"it prints to standard output: {_first_line(outcome.printed)}"] = None
+            for name in outcome.changed:
+                self.problems[f"it changes its argument {name}"] = None
+            if outcome.timed_out:
+                self.stopped = True
+                self.problems[f"{outcome.error} ({condition})"] = None
+        return outcomes
+
+    def _judged(self, outcome: Outcome, truth: Truth, case: Case, known: Mapping[str, Known]) -> dict[str, Judged]:
+        """The verdict on each gradient that the function returned; one that raised returned none of them."""
+        if outcome.error:
+            return {of: Judged("missing", said=outcome.error) for of in truth.names}
+        named = by_name(outcome.returned, self.runner.described, truth, self.asked.returns, case.sizes)
+        where = (truth.arrangement, case.sizes)
+        return {of: judge(one, of, where, known[of], case.dtype) for of, one in named.items()}
+
+    def _known(self, truth: Truth, case: Case, drawn: Drawn, number: int) -> dict[str, Known]:
+        return truth.gradients(drawn.inputs, drawn.upstreams[number], case.dtype, digits=case.needs_digits)
+
+    # --- the result --------------------------------------------------------------------------------------------------
+
+    def _nothing(self, home: _Way) -> tuple[Output, ...]:
+        """Every gradient failed, for a function that gave none."""
+        return _all_failed(home.truth, home.said or next(iter(self.problems), "it returned no gradient"))
+
+    def _output(self, of: str, findings: Sequence[_Finding], home: _Way) -> Output:
+        failed = [one for one in findings if one.judged.failed]
+        failing = tuple(_failing(one) for one in failed[:MOST_FAILING])
+        plain = [
+            one.judged.relative for one in findings if one.case.kind == "plain" and one.judged.relative is not None
+        ]
+        return Output(
+            gradient_name(of),
+            of,
+            not failed,
+            max(plain, default=None),
+            failing,
+            () if failed else tuple(_inaccurate([one for one in findings if one.judged.status == "inaccurate"])),
+            self._diagnosis(of, findings, home) if failed else None,
+        )
+
+    def _diagnosis(self, of: str, findings: Sequence[_Finding], home: _Way) -> str | None:
+        seen = [one for one in findings if one.observation is not None and one.case.arrangement == 0]
+        observations = [one.observation for one in seen if one.observation is not None]
+        if any(one.judged.failed for one in seen):
+            found = diagnose(home.truth.derivation, of, observations)
+            if found is not None:
+                return found.words
+        return _from_conditions(findings)
+
+
+def _drawn(case: Case, truth: Truth, *, positive: bool | None = None) -> tuple[Drawn, bool]:
+    """The data; where the layer has no value with signs, parameters without them."""
+    graph = truth.derivation.graph
+    drawn = draw(case, truth.arrangement, graph, positive=bool(positive))
+    if positive is None and not truth.defined(drawn.inputs):
+        return draw(case, truth.arrangement, graph, positive=True), True
+    return drawn, bool(positive)
+
+
+def _is_small(node: Node) -> bool:
+    return not node.shape and bool(node.target.is_positive)
+
+
+def _condition(case: Case, truth: Truth) -> str:
+    """A case in words: shape (5, 4), ε = 0.1, float32, non-contiguous."""
+    data = truth.arrangement.data or truth.made.names[:1]
+    shape = truth.arrangement.shape(truth.arrangement.quantities[data[0]], case.sizes)
+    small = [f"{node.name} = {case.epsilon:g}" for node in truth.derivation.graph.inputs if _is_small(node)]
+    words = [f"shape {shape}", *small, case.dtype, *([case.said] if case.said else [])]
+    return ", ".join(words)
+
+
+def _worse(one: Judged, other: Judged) -> bool:
+    return (SEVERITY.index(one.status), one.scaled) > (SEVERITY.index(other.status), other.scaled)
+
+
+def _failing(one: _Finding) -> Failing:
+    judged = one.judged
+    size = "of its size" if judged.relative != inf else "of its natural size, where it should be 0"
+    said = judged.said or f"off by {judged.scaled if judged.relative == inf else judged.relative:.2g} {size}"
+    return Failing(one.condition, judged.relative, said)
+
+
+def _inaccurate(found: Sequence[_Finding]) -> Iterable[Inaccurate]:
+    """The first condition of each kind: for data far from zero the smallest κ of each dtype."""
+    kinds: dict[tuple[str, str], _Finding] = {}
+    for one in found:
+        kinds.setdefault((one.case.kind, one.case.dtype), one)
+    for one in kinds.values():
+        yield Inaccurate(one.condition, one.judged.scaled, one.judged.expected, one.judged.said)
+
+
+def _observation(case: Case, drawn: Drawn, number: int, judged: Judged, known: Known) -> Observation | None:
+    """What the diagnosis is to explain: plain cases of moderate size alone."""
+    if case.kind != "plain" or case.dtype != "float64" or judged.found is None or case.said == "large":
+        return None
+    return Observation(drawn.inputs, drawn.upstreams[number], judged.found, known.value, known.tight)
+
+
+def _from_conditions(findings: Sequence[_Finding]) -> str | None:
+    """What is particular about the cases that fail, where the plain ones do not."""
+    lost = {one.case.arrangement for one in findings if one.case.kind == "plain" and one.judged.failed}
+    failed: dict[str, list[bool]] = defaultdict(list)
+    for one in findings:
+        if one.case.kind == "plain" or one.case.arrangement not in lost:
+            failed[_kind(one.case)].append(one.judged.failed)
+    wrong = [kind for kind, each in failed.items() if any(each)]
+    said = {one.judged.said for one in findings if one.judged.failed and one.judged.said}
+    if len(wrong) == len(failed) or not wrong[0]:
+        return next(iter(said)) if len(said) == 1 else None
+    reason = f": {next(iter(said))}" if len(said) == 1 else ""
+    return f"right, but not for {' and '.join(wrong)}{reason}"
+
+
+def _kind(case: Case) -> str:
+    """What is particular about a case; nothing about a plain one of the first rank."""
+    if case.kind == "plain" and not case.said:
+        return f"rank {len(case.sizes)}" if case.arrangement else ""
+    return case.dtype if case.kind == "dtype" else case.said
+
+
+def _first_line(text: str) -> str:
+    return repr(text.strip().splitlines()[0][:80])
+
+
+def _upstream_words(truth: Truth) -> str:
+    return f"∂{truth.layer.loss}/∂{truth.derivation.graph.output.name}"
