@@ -18,7 +18,7 @@ def raises(dy, x, gamma, eps):
 
 
 def raises_for_images(dy, x, gamma, eps):
-    """Right for vectors, and raises for everything else."""
+    """Right for matrices, and raises for everything else, which is a way to say so."""
     m, n = x.shape
     assert dy.shape == (m, n)
     return _right(dy, x, gamma, eps)
@@ -50,7 +50,7 @@ def text(dy, x, gamma, eps):
 
 
 def four_gradients(dy, x, gamma, eps):
-    """Returns one gradient more than there are inputs."""
+    """Returns one gradient more than there are inputs: nobody can tell which is which."""
     dx = _right(dy, x, gamma, eps)
     return dx, dy.sum(0), dy.sum(0), dy.sum(0)
 

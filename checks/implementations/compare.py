@@ -1,13 +1,13 @@
-"""Who accepts what: `derive-bn test` beside PyTorch's gradcheck, slow and fast, and beside the comparison with loss = Σ y.
+"""Who accepts what: `derive-bn test`, PyTorch's gradcheck, slow and fast, and a comparison with loss = Σ y.
 
     python checks/implementations/compare.py            prints the table
     python checks/implementations/compare.py --write    puts it into README.md
 
-It needs PyTorch, and JAX for the functions that are written in it. Each function of museum.toml becomes the backward
-pass of a torch.autograd.Function whose forward pass is right, in float64 with ε = 1e-5, x and γ from a normal
-distribution, contiguous arrays of the lowest rank that the layer has, a mean over 4 elements for the slow mode and for
-the sum and over 32 for the fast mode, and the tolerances that PyTorch has by default: what people do who test a backward
-pass. Every cell is the count over 20 seeds.
+It needs PyTorch, and JAX for the functions that are written in it, and takes about ten minutes. Each function of
+museum.toml becomes the backward pass of a torch.autograd.Function whose forward pass is right. The three ways to test
+are used as people use them: float64, ε = 1e-5, x, γ and β from a normal distribution, contiguous arrays of the lowest
+rank that the layer has, PyTorch's own tolerances; means over 4 elements for the slow mode and for the sum, over 32 for
+the fast mode.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import math
-import re
 import sys
-import tomllib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -29,13 +27,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from museum import HERE, Entry, entries, examined, framework, verdict
 from torch import Tensor
 from torch.autograd import gradcheck
-from torch.autograd.function import FunctionCtx
 
 from derive.code_names import RSTD, STD, plain, spellings, upstream_spellings
 
-HERE = Path(__file__).parent
 README = HERE / "README.md"
 SEEDS = 20
 SMALL, LARGE = 4, 32
@@ -145,75 +142,71 @@ def _cosine(a: Tensor, b: Tensor) -> Values:
     return {"y": (a * b).sum(-1) / (a.square().sum(-1) * b.square().sum(-1)).sqrt()}
 
 
+WHOLE, ROW, REST = slice(None), slice(-1, None), slice(-1)
+CHANNEL, WORKERS_CHANNEL = slice(1, 2), slice(2, 3)
+"""Which of the data's axes an input has."""
+
+Shapes = Mapping[str, slice]
+X: Shapes = {"x": WHOLE}
+BATCH: Shapes = {**X, "gamma": CHANNEL, "beta": CHANNEL}
+ROWS: Shapes = {**X, "gamma": ROW, "beta": ROW}
+LAYERS: Mapping[str, tuple[Callable[..., Values], Shapes, str]] = {
+    "batchnorm": (_batch(), BATCH, "eps"),
+    "batchnorm-inference": (_batch(fixed=True), BATCH, "eps mean var"),
+    "batchnorm-no-eps": (_batch(), BATCH, ""),
+    "batchnorm-unbiased": (_batch(correction=1), BATCH, "eps"),
+    "cosine": (_cosine, {"a": WHOLE, "b": WHOLE}, ""),
+    "groupnorm": (_group_norm, BATCH, "eps groups"),
+    "instancenorm": (_instance_norm, BATCH, "eps"),
+    "l2norm": (_l2, X, ""),
+    "layernorm": (_layer_norm, ROWS, "eps"),
+    "layernorm-residual": (_layer_norm, {"x": WHOLE, "r": WHOLE, "gamma": ROW, "beta": ROW}, "eps"),
+    "log-softmax": (lambda x: {"p": x.softmax(-1), "y": x.log_softmax(-1)}, X, ""),
+    "residual_stream.py": (_residual_stream, {"x": WHOLE, "r": WHOLE, "gamma": ROW}, "eps"),
+    "rmsnorm": (_rms_norm, {"x": WHOLE, "gamma": ROW}, "eps"),
+    "rmsnorm-eps-outside": (_rms_norm_outside, {"x": WHOLE, "gamma": ROW}, "eps"),
+    "softmax": (lambda x: {"p": x.softmax(-1)}, X, ""),
+    "softmax-cross-entropy": (_cross_entropy, X, "t"),
+    "syncbatchnorm": (_batch(2), {**X, "gamma": WORKERS_CHANNEL, "beta": WORKERS_CHANNEL}, "eps"),
+    "weightnorm": (_weight_norm, {"v": WHOLE, "gamma": REST}, ""),
+}
+"""The forward pass, what is differentiated, and what else it takes."""
+
+OUTPUTS = {"softmax": "p", "weightnorm": "w"}
+"""What the output is called where that is not y."""
+
 Draw = Callable[..., Tensor]
 
 
 def case(layer: str, shape: tuple[int, ...], draw: Draw, eps: float = EPS, groups: int = 2) -> Case:
     """The layer at data of this shape, drawn one array after the other."""
-    x, row, rest = draw(*shape), shape[-1:], shape[:-1]
+    forward, shapes, further = LAYERS[layer]
+    inputs = {name: draw(*shape[axes]) for name, axes in shapes.items()}
+    known: Mapping[str, Callable[[], Any]] = {
+        "eps": lambda: eps,
+        "groups": lambda: groups,
+        "mean": lambda: draw(*shape[CHANNEL]),
+        "var": lambda: draw(*shape[CHANNEL]).square() + 0.5,
+        "t": lambda: draw(*shape).softmax(-1),
+    }
+    constants = {name: known[name]() for name in further.split()}
+    return Case(inputs, constants, forward, OUTPUTS.get(layer, "y"))
 
-    def affine(of: tuple[int, ...], *more: str) -> dict[str, Tensor]:
-        return {"x": x, **{name: draw(*shape) for name in more}, "gamma": draw(*of), "beta": draw(*of)}
 
-    features = shape[1:2]
-    match layer:
-        case "batchnorm":
-            return Case(affine(features), {"eps": eps}, _batch())
-        case "batchnorm-unbiased":
-            return Case(affine(features), {"eps": eps}, _batch(correction=1))
-        case "batchnorm-no-eps":
-            return Case(affine(features), {}, _batch())
-        case "batchnorm-inference":
-            fixed = {"mean": draw(*features), "var": draw(*features).square() + 0.5, "eps": eps}
-            return Case(affine(features), fixed, _batch(fixed=True))
-        case "syncbatchnorm":
-            return Case(affine(shape[2:3]), {"eps": eps}, _batch(2))
-        case "layernorm":
-            return Case(affine(row), {"eps": eps}, _layer_norm)
-        case "layernorm-residual":
-            return Case(affine(row, "r"), {"eps": eps}, _layer_norm)
-        case "residual_stream.py":
-            return Case({"x": x, "r": draw(*shape), "gamma": draw(*row)}, {"eps": eps}, _residual_stream)
-        case "rmsnorm" | "rmsnorm-eps-outside":
-            forward = _rms_norm if layer == "rmsnorm" else _rms_norm_outside
-            return Case({"x": x, "gamma": draw(*row)}, {"eps": eps}, forward)
-        case "groupnorm":
-            return Case(affine(features), {"eps": eps, "groups": groups}, _group_norm)
-        case "instancenorm":
-            return Case(affine(features), {"eps": eps}, _instance_norm)
-        case "softmax":
-            return Case({"x": x}, {}, lambda x: {"p": x.softmax(-1)}, "p")
-        case "log-softmax":
-            return Case({"x": x}, {}, lambda x: {"p": x.softmax(-1), "y": x.log_softmax(-1)})
-        case "softmax-cross-entropy":
-            return Case({"x": x}, {"t": draw(*shape).softmax(-1)}, _cross_entropy)
-        case "l2norm":
-            return Case({"x": x}, {}, _l2)
-        case "weightnorm":
-            return Case({"v": x, "gamma": draw(*rest)}, {}, _weight_norm, "w")
-        case "cosine":
-            return Case({"a": x, "b": draw(*shape)}, {}, _cosine)
-    raise ValueError(layer)
+LOWEST = {"groupnorm": 3, "instancenorm": 3, "syncbatchnorm": 3}
+"""The rank of the data where that is not 2."""
 
 
 def shape_for(layer: str, axes: str | None, count: int) -> tuple[int, ...]:
     """An array of the lowest rank, or of the one that `axes` have, for means over `count` elements."""
-    side = math.isqrt(count // 2)
-    rank = axes.count(",") + 1 if axes else {"syncbatchnorm": 3, "groupnorm": 3, "instancenorm": 3}.get(layer, 2)
-    match layer, rank:
-        case "groupnorm", _:
-            return (3, 4, count // 2) if rank == 3 else (3, 4, side, side)
-        case "instancenorm", _:
-            return 2, 3, count
-        case "syncbatchnorm", _:
-            return 2, count // 2, 3
-        case _, 1:
-            return (count,)
-        case str(name), 2:
-            return (count, 3) if name.startswith("batchnorm") else (3, count)
-        case _, 3:
-            return 2, 3, count
-    return 2, 3, max(side, 2), max(side, 2)
+    side = max(2, math.isqrt(count // 2))
+    rank = axes.count(",") + 1 if axes else LOWEST.get(layer, 2)
+    if layer == "groupnorm":
+        return (3, 4, count // 2) if rank == 3 else (3, 4, side, side)
+    if layer == "syncbatchnorm":
+        return 2, count // 2, 3
+    matrix = (count, 3) if layer.startswith("batchnorm") else (3, count)
+    return {1: (count,), 2: matrix, 3: (2, 3, count), 4: (2, 3, side, side)}[rank]
 
 
 # --- a function of the museum -----------------------------------------------------------------------------------
@@ -223,17 +216,19 @@ def shape_for(layer: str, axes: str | None, count: int) -> tuple[int, ...]:
 class Exhibit:
     """An entry of museum.toml with the function it names."""
 
-    entry: Mapping[str, Any]
+    entry: Entry
     function: Callable[..., Any]
     parameters: tuple[inspect.Parameter, ...]
 
     @property
     def framework(self) -> str:
-        return str(self.entry.get("framework", "numpy"))
+        return framework(self.entry)
 
     def gradients(self, case_: Case, inputs: tuple[Tensor, ...], dy: Tensor) -> tuple[Any, ...]:
         """What the function returns, or its framework goes back to, for these inputs."""
         values = case_.values(*inputs)
+        if "keepdims" in self.entry:
+            values |= {name: values[name][..., None] for name in ("mean", "var", "std", "rstd")}
         if any(self._is_upstream(one.name, case_) for one in self.parameters):
             found = self.function(**self._arguments(case_, {**values, "dy": dy}))
             return found if isinstance(found, tuple) else (found,)
@@ -244,7 +239,7 @@ class Exhibit:
 
     def _arguments(self, case_: Case, values: Values) -> Values:
         known = {plain(alias): key for key in values for alias in _aliases(key)}
-        known |= {name: case_.output for name in ("y", "out", "output")}
+        known |= dict.fromkeys(("y", "out", "output"), case_.output)
         wanted = {one.name: "dy" if self._is_upstream(one.name, case_) else None for one in self.parameters}
         named = {name: key or known.get(plain(name)) for name, key in wanted.items()}
         convert = _CONVERT[self.framework]
@@ -265,11 +260,11 @@ def _aliases(key: str) -> Iterable[str]:
     return (key, *spellings(symbols.get(key, key)))
 
 
-def _numpy(value: Any) -> Any:  # noqa: ANN401 -- an array or a number
+def _numpy(value: Any) -> Any:
     return value.detach().numpy() if isinstance(value, Tensor) else value
 
 
-def _jax(value: Any) -> Any:  # noqa: ANN401
+def _jax(value: Any) -> Any:
     import jax
 
     jax.config.update("jax_enable_x64", True)  # noqa: FBT003
@@ -306,18 +301,13 @@ _FORWARD = {"torch": _torch_forward, "jax": _jax_forward}
 
 
 @cache
-def _module(file: str) -> Any:  # noqa: ANN401 -- a module
+def _module(file: str) -> Any:
     spec = importlib.util.spec_from_file_location(f"museum_{Path(file).stem}", HERE / file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def entries() -> list[dict[str, Any]]:
-    with (HERE / "museum.toml").open("rb") as file:
-        return tomllib.load(file)["function"]
 
 
 def exhibits() -> Iterator[Exhibit]:
@@ -338,13 +328,13 @@ class Wrapped(torch.autograd.Function):
     """The right forward pass with the exhibit for its backward pass."""
 
     @staticmethod
-    def forward(ctx: Any, exhibit: Exhibit, case_: Case, *inputs: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Any, exhibit: Exhibit, case_: Case, *inputs: Tensor) -> Tensor:
         ctx.save_for_backward(*inputs)
         ctx.exhibit, ctx.case = exhibit, case_
         return case_.values(*inputs)[case_.output]
 
     @staticmethod
-    def backward(ctx: FunctionCtx, dy: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
         found = ctx.exhibit.gradients(ctx.case, ctx.saved_tensors, dy)
         tensors = [one if isinstance(one, Tensor) else torch.from_numpy(np.array(one)) for one in found]
         return None, None, *tensors, *[None] * (len(ctx.saved_tensors) - len(tensors))
@@ -368,9 +358,7 @@ def _set_up(exhibit: Exhibit, count: int, seed: int) -> tuple[Case, tuple[Tensor
 def by_gradcheck(exhibit: Exhibit, seed: int, *, fast: bool) -> bool:
     made, inputs = _set_up(exhibit, LARGE if fast else SMALL, seed)
     torch.manual_seed(seed)
-    return gradcheck(
-        lambda *given: Wrapped.apply(exhibit, made, *given), inputs, fast_mode=fast, raise_exception=False
-    )
+    return gradcheck(lambda *given: Wrapped.apply(exhibit, made, *given), inputs, fast_mode=fast, raise_exception=False)
 
 
 def by_the_sum(exhibit: Exhibit, seed: int) -> bool:
@@ -406,73 +394,59 @@ COLUMNS: dict[str, Callable[[Exhibit, int], bool]] = {
 # --- the table ---------------------------------------------------------------------------------------------------
 
 
-def verdict_of(entry: Mapping[str, Any]) -> str:
-    """What `derive-bn test` says."""
-    from derive.testing import examine
-
-    layer = entry["layer"]
-    found = examine(
-        str(HERE / entry["function"]),
-        layer=str(HERE / layer) if layer.endswith(".py") else layer,
-        framework=entry.get("framework", "numpy"),
-        axes=tuple(entry["axes"].split(",")) if "axes" in entry else None,
-    )
-    return str(found.verdict)
+Row = tuple[Exhibit, str, dict[str, int]]
 
 
-def rows() -> Iterator[tuple[Exhibit, str, dict[str, int]]]:
+def rows() -> Iterator[Row]:
     for exhibit in exhibits():
         counts = {name: accepted(judge, exhibit) for name, judge in COLUMNS.items()}
-        yield exhibit, verdict_of(exhibit.entry), counts
+        yield exhibit, verdict(examined(exhibit.entry)), counts
         print(exhibit.entry["function"], *counts.values(), file=sys.stderr)
 
 
-def _cell(count: int) -> str:
+def cell(count: int) -> str:
     return {0: "refused", SEEDS: "accepted"}.get(count, f"{count} of {SEEDS} accepted")
 
 
-def _line(exhibit: Exhibit, verdict: str, counts: Mapping[str, int]) -> str:
+def _line(exhibit: Exhibit, said: str, counts: Mapping[str, int]) -> str:
     entry = exhibit.entry
     file, name = entry["function"].split(":")
     right = "right" if entry["verdict"] == "passed" else "wrong"
-    cells = [f"[{file.removesuffix('.py')}]({file}) {name}", entry["layer"], entry["what"], right, verdict]
-    return f"| {' | '.join(cells)} | {' | '.join(map(_cell, counts.values()))} |"
+    cells = [f"[{file.removesuffix('.py')}]({file}) {name}", entry["layer"], entry["what"], right, said]
+    return f"| {' | '.join(cells)} | {' | '.join(map(cell, counts.values()))} |"
 
 
 def table() -> str:
     """The table in Markdown, and above it what comes out of it."""
     found = list(rows())
     head = ["function", "layer", "what", "it is", "derive-bn test", *COLUMNS]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    lines += [_line(*row) for row in found]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(_line(*row) for row in found)]
     return "\n".join([*_summary(found), "", *lines])
 
 
-def _summary(found: list[tuple[Exhibit, str, dict[str, int]]]) -> Iterator[str]:
-    for verdict, name, wanted in (("failed", "wrong", 0), ("passed", "right", SEEDS)):
-        those = [row for row in found if row[0].entry["verdict"] == verdict]
-        judged = [("derive-bn test", sum(said == "passed" for _, said, _ in those), 0)]
+def _summary(found: list[Row]) -> Iterator[str]:
+    """How many of the wrong ones and of the right ones each accepts: in every seed, and in some."""
+    yield f"| accepted | {' | '.join(['derive-bn test', *COLUMNS])} |"
+    yield f"|{'---|' * (2 + len(COLUMNS))}"
+    for kind, name in (("failed", "wrong"), ("passed", "right")):
+        those = [row for row in found if row[0].entry["verdict"] == kind]
+        cells = [str(sum(said == "passed" for _, said, _ in those))]
         for column in COLUMNS:
             counts = [row[2][column] for row in those]
-            judged.append((column, counts.count(SEEDS), len(counts) - counts.count(SEEDS) - counts.count(0)))
-        yield f"Of {len(those)} {name} functions"
-        for column, always, sometimes in judged:
-            mixed = f", {sometimes} in some seeds" if sometimes else ""
-            yield f"- {column} accepts {always}{mixed}"
-        yield "" if wanted == 0 else ""
+            some = sum(0 < count < SEEDS for count in counts)
+            cells.append(f"{counts.count(SEEDS)}, and {some} in some seeds" if some else str(counts.count(SEEDS)))
+        yield f"| of {len(those)} {name} ones | {' | '.join(cells)} |"
 
 
 def main() -> int:
-    made = table()
     versions = f"PyTorch {torch.__version__}, NumPy {np.__version__}, seeds 0 to {SEEDS - 1}."
-    text = f"{versions}\n\n{made}"
+    text = f"{versions}\n\n{table()}"
     if "--write" not in sys.argv[1:]:
         print(text)
         return 0
-    marked = re.sub(
-        r"(?<=<!-- table -->\n).*?(?=<!-- end of the table -->)", lambda _: f"\n{text}\n\n", README.read_text("utf-8"), flags=re.DOTALL
-    )
-    README.write_text(marked, "utf-8")
+    before, mark, rest = README.read_text("utf-8").partition("<!-- table -->\n")
+    _, end, after = rest.partition("<!-- end of the table -->")
+    README.write_text(f"{before}{mark}\n{text}\n\n{end}{after}", "utf-8")
     return 0
 
 

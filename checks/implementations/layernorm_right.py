@@ -118,6 +118,13 @@ def centred_twice(dy, xhat, gamma, rstd):
     return rstd[..., None] * (g - np.mean(g, axis=-1, keepdims=True))
 
 
+def statistics_with_axes_kept(dy, x, gamma, mean, rstd):
+    """Right: mean and rstd are saved with an axis of length 1 for the features."""
+    xhat = (x - mean) * rstd
+    g = gamma * dy
+    return rstd * (g - g.mean(-1, keepdims=True) - xhat * (g * xhat).mean(-1, keepdims=True))
+
+
 def in_single_precision(dy, x, gamma, eps):
     """Right, but with seven digits only: everything is computed in float32 and handed back as it came."""
     dtype = x.dtype
