@@ -15,7 +15,7 @@ __all__ = ["RSTD", "STD", "UPSTREAM", "code_name", "gradient_spellings", "plain"
 SPELLINGS = MappingProxyType(
     {
         "x": ("x", "input", "inputs", "inp", "x_in", "data", "hidden_states", "logits", "scores"),
-        "γ": ("gamma", "weight", "weights", "w", "scale", "gain", "gamma_weight", "ln_weight", "bn_weight"),
+        "γ": ("gamma", "weight", "weights", "w", "scale", "gain", "g", "ln_weight", "bn_weight"),
         "β": ("beta", "bias", "b", "shift", "offset"),
         "ε": ("eps", "epsilon", "variance_epsilon", "layer_norm_eps", "norm_eps"),
         "μ": ("mean", "mu", "batch_mean", "sample_mean", "save_mean", "saved_mean", "running_mean", "x_mean", "avg"),

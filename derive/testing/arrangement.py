@@ -63,8 +63,9 @@ class Arrangement:
 
     @property
     def data(self) -> tuple[str, ...]:
-        """The inputs that are data and no parameters: those with the most axes."""
-        ranks = {name_of(one): len(axes_of(one)) for one in self.layer.inputs}
+        """The inputs that are data: those with the most axes, but for targets, of which something is assumed."""
+        targets = {name_of(one.of) for one in self.layer.assumptions}
+        ranks = {name_of(one): len(axes_of(one)) for one in self.layer.inputs if name_of(one) not in targets}
         most = max(ranks.values(), default=0)
         return tuple(name for name, rank in ranks.items() if rank == most and most > 0)
 
@@ -135,7 +136,9 @@ def arrangements(
         return (_ordered(load(layer, axes), order),)
     if order:
         raise ShapeError("A layout needs the names of the axes. Give them too, such as --axes N,C,H,W.")
-    return tuple(_of_ranks(layer))
+    every = tuple(_of_ranks(layer))
+    # Instance norm of data without positions has one element in each mean: nothing is normalized.
+    return tuple(one for one in every if one.reduced) or every
 
 
 def _of_ranks(name: str) -> Iterator[Arrangement]:

@@ -20,7 +20,7 @@ from derive.graph import Graph
 from derive.indices import indices_of, name_of
 from derive.layers.layer import Assignment, Quantity, tensor
 from derive.testing.arrangement import Arrangement
-from derive.testing.described import Parameter
+from derive.testing.described import Described
 
 __all__ = ["Binding", "Cache", "Constant", "Root", "SignatureError", "Size", "Source", "Upstream", "Value", "bindings"]
 
@@ -89,7 +89,8 @@ class Binding:
     def words(self, layer_upstream: str) -> str:
         """Which parameter stands for what: dy is ∂L/∂y, weight is γ."""
         told = {one: _told(source, layer_upstream) for one, source in self.sources}
-        return ", ".join(f"{one} is {said}" for one, said in told.items())
+        kept = " (statistics with axes of length 1)" if self.keepdims else ""
+        return ", ".join(f"{one} is {said}" for one, said in told.items()) + kept
 
 
 def _told(source: Source, upstream: str) -> str:
@@ -108,28 +109,45 @@ def _told(source: Source, upstream: str) -> str:
 
 
 def bindings(
-    parameters: tuple[Parameter, ...], subject: Arrangement, given: Mapping[str, str], *, cached: bool
+    function: Described, subject: Arrangement, given: Mapping[str, str], *, cached: bool = False, forward: bool = False
 ) -> tuple[Binding, ...]:
     """The ways to call a function, likeliest first; `given` says of parameters what they stand for.
 
-    Raises `SignatureError` naming the parameters that match nothing.
+    A `forward` pass needs no upstream gradient. Raises `SignatureError` naming the parameters that match nothing.
     """
+    parameters = function.parameters
     names = _Names(subject, given, cached=cached)
     found = {one.name: names.sources(one.name) for one in parameters}
     unmatched = [one.name for one in parameters if not found[one.name] and one.required]
     if unmatched:
         raise SignatureError(names.unmatched(unmatched))
-    return tuple(_ways({name: sources for name, sources in found.items() if sources}))
+    required = {one.name for one in parameters if one.required or one.name in given}
+    ways = tuple(_ways(found)) or tuple(_ways({name: one for name, one in found.items() if name in required}))
+    if not ways:
+        raise SignatureError(_conflict(found))
+    if not forward and subject.layer.upstream is not None and not any(has_upstream(one) for one in ways):
+        way = f"Call it dy, or say which it is: --map {parameters[0].name}=upstream."
+        raise SignatureError(f"No parameter is the upstream gradient. {way}")
+    return ways
 
 
 def _ways(found: Mapping[str, tuple[Source, ...]]) -> Iterator[Binding]:
     """Every choice among the meanings, no meaning twice, with and without axes of length 1 in statistics."""
-    choices = (one for one in product(*found.values()) if len(set(one)) == len(one))
+    matched = {name: sources for name, sources in found.items() if sources}
+    choices = (one for one in product(*matched.values()) if len(set(one)) == len(one))
     for one in islice(choices, MOST_BINDINGS):
-        sources = tuple(zip(found, one, strict=True))
+        sources = tuple(zip(matched, one, strict=True))
         yield Binding(sources)
         if any(isinstance(source, Value | Root) for source in one):
             yield Binding(sources, keepdims=True)
+
+
+def _conflict(found: Mapping[str, tuple[Source, ...]]) -> str:
+    """Two parameters that can only be the same."""
+    only = {name: sources[0] for name, sources in found.items() if len(sources) == 1}
+    names = [name for name, source in only.items() if list(only.values()).count(source) > 1] or list(found)
+    said = f"The parameters {' and '.join(names[:2])} seem to be the same"
+    return f"{said}. Say what they are, such as --map {names[0]}=x."
 
 
 class _Names:

@@ -10,31 +10,32 @@ import numpy as np
 
 from derive.testing.arrangement import Arrangement, axes_of
 from derive.testing.battery import Case, Drawn
-from derive.testing.binding import Binding, Cache, Constant, Root, Size, Source, Upstream, Value, bindings, has_upstream
+from derive.testing.binding import Binding, Cache, Constant, Root, Size, Source, Upstream, Value, bindings
 from derive.testing.call import Call
 from derive.testing.described import Described
 from derive.testing.truth import Truth
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "perturbed"]
 
 Array = Any
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Makes the calls of a function under one binding; `forward` describes the author's forward pass, if any."""
+    """Makes the calls of a function under one binding; `forward` describes the author's forward pass, if any.
+
+    A function that is `differentiated` is a forward pass itself: the framework takes the gradients through it for the
+    parameters that are inputs with a gradient.
+    """
 
     truth: Truth
     binding: Binding
     forward: Described | None
     seconds: float
+    differentiated: bool
 
     def calls(self, case: Case, drawn: Drawn) -> list[Call]:
-        """A call for every upstream gradient of the case.
-
-        A function that takes no upstream gradient is a forward pass: the framework differentiates through it, for the
-        parameters that are inputs with a gradient.
-        """
+        """A call for every upstream gradient of the case."""
         material = _Material(self.truth, case, drawn, keepdims=self.binding.keepdims)
         fixed = {
             name: material.of(source) for name, source in self._sources if not isinstance(source, Upstream | Cache)
@@ -47,7 +48,7 @@ class Caller:
         return self.binding.sources
 
     def _with(self, plain: Call, upstream: Array) -> Call:
-        if not has_upstream(self.binding):
+        if self.differentiated:
             names = self.truth.names
             wanted = tuple(name for name, one in self._sources if isinstance(one, Value) and one.name in names)
             return replace(plain, upstream=upstream, wanted=wanted)
@@ -59,8 +60,20 @@ class Caller:
         taking = [name for name, source in self._sources if isinstance(source, Cache)]
         if not taking or self.forward is None:
             return {}
-        first = bindings(self.forward.parameters, self.truth.arrangement, {}, cached=False)[0]
+        first = bindings(self.forward, self.truth.arrangement, {}, forward=True)[0]
         return {"before": {name: material.of(source) for name, source in first.sources}, "cache": taking[0]}
+
+
+def perturbed(one: Call, unit: float, seed: int) -> Call:
+    """The same call with every number of its arrays moved by a unit in the last place, up or down."""
+    random = np.random.default_rng(seed)
+
+    def moved(value: Any) -> Any:  # noqa: ANN401
+        if not isinstance(value, np.ndarray):
+            return value
+        return value * (1 + 2 * unit * random.choice([-1.0, 1.0], value.shape))
+
+    return replace(one, arguments={name: moved(value) for name, value in one.arguments.items()})
 
 
 class _Material:

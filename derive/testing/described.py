@@ -64,7 +64,12 @@ def _parameters(function: Callable[..., Any], name: str) -> tuple[Parameter, ...
     kinds = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
     if any(one.kind is one.POSITIONAL_ONLY for one in every):
         raise FunctionError(f"{name} has parameters without a name. Wrap it in a function that names them.")
-    return tuple(Parameter(one.name, one.default is one.empty) for one in every if one.kind not in kinds)
+    found = tuple(Parameter(one.name, one.default is one.empty) for one in every if one.kind not in kinds)
+    if not found:
+        raise FunctionError(
+            f"{name} names no parameter, so nothing can be matched. Wrap it in a function that names them."
+        )
+    return found
 
 
 def _returned_names(function: object) -> tuple[str, ...]:

@@ -16,22 +16,26 @@ from typing import Any
 from derive.errors import DeriveError
 from derive.graph import Node
 from derive.layers.layer import Layer
+from derive.own_layers import is_file, load_layer
 from derive.report.examination import Examination, Failing, Inaccurate, Output
 from derive.testing.arrangement import Arrangement, arrangements, vector
 from derive.testing.battery import EPSILONS, Case, Drawn, battery, draw
-from derive.testing.binding import Binding, bindings, knows_epsilon
-from derive.testing.call import Outcome
-from derive.testing.calls import Caller
+from derive.testing.binding import Binding, bindings, has_upstream, knows_epsilon
+from derive.testing.call import Call, Outcome
+from derive.testing.calls import Caller, perturbed
 from derive.testing.diagnosis import Observation, diagnose
 from derive.testing.frameworks import FRAMEWORKS
-from derive.testing.judge import SEVERITY, Judged, judge
-from derive.testing.outputs import by_name, gradient_name
+from derive.testing.judge import SEVERITY, SINGLE, Judged, excused, judge
+from derive.testing.outputs import MismatchError, by_name, gradient_name
 from derive.testing.runner import BrokenFileError, Child, InProcess, Runner, place_of
-from derive.testing.truth import Known, Truth
+from derive.testing.truth import UNITS, Known, Truth
 
 __all__ = ["Request", "examine"]
 
 DEFAULT_EPSILON = 1e-5
+PRINTS = "it prints to standard output"
+TRIES = 2
+"""Calls with perturbed arguments that tell whether an error is one of rounding."""
 MOST_FAILING = 8
 """Conditions listed for one gradient."""
 
@@ -41,7 +45,7 @@ class Request:
     """How a function is to be examined.
 
     `axes` are the names of the data's axes, `layout` the same in the order in which the program has them; `given` says
-    of parameters what they stand for, `returns` what is returned; `forward` is the function that makes the `cache` which
+    of parameters what they stand for, `returns` what is returned; `forward` is the function that makes the `cache` that
     a backward function takes; `epsilon` is the constant of a function that is not told one.
     """
 
@@ -76,8 +80,6 @@ def examine(function: str | Callable[..., Any], layer: str | Layer = "batchnorm"
 
 
 def _subjects(asked: Request) -> tuple[Arrangement, ...]:
-    from derive.own_layers import is_file, load_layer
-
     layer = asked.layer
     if isinstance(layer, str) and is_file(layer):
         layer = load_layer(layer, asked.axes)
@@ -139,6 +141,8 @@ class _Examining:
     def __init__(self, said: str, asked: Request, subjects: Sequence[Arrangement], runner: Runner) -> None:
         self.said, self.asked, self.subjects, self.runner = said, asked, subjects, runner
         self.native = FRAMEWORKS[runner.described.framework]
+        # A function of PyTorch's or JAX's arrays may be a forward pass that the framework differentiates.
+        self.may_be_forward = runner.described.forward or self.native.name != "numpy"
         self.problems: dict[str, None] = {}
         self.notes: dict[str, None] = {}
         self.stopped = False
@@ -169,7 +173,7 @@ class _Examining:
         """The first way to call the function that is right, or else the best."""
         truth = Truth(subject)
         cached = self.runner.forward is not None
-        ways = bindings(self.runner.described.parameters, subject, self.asked.given, cached=cached)
+        ways = bindings(self.runner.described, subject, self.asked.given, cached=cached, forward=self.may_be_forward)
         tried: list[_Way] = []
         for binding in ways:
             tried.append(self._tried(truth, binding))
@@ -182,7 +186,7 @@ class _Examining:
         case = next(iter(battery([truth.arrangement], self.native, epsilons)))
         case = replace(case, jacobian=False, directions=1)
         drawn, positive = _drawn(case, truth)
-        (outcome,) = self._run(truth, binding, case, drawn)[:1]
+        (outcome,) = self._run(self._caller(truth, binding).calls(case, drawn), _condition(case, truth))[:1]
         if outcome.error:
             return _Way(truth, binding, positive, "raised", outcome.error)
         found = self._judged(outcome, truth, case, self._known(truth, case, drawn, 0))
@@ -217,7 +221,8 @@ class _Examining:
 
     def _hint(self, way: _Way) -> None:
         """What is wrong everywhere may be right for a single vector."""
-        if isinstance(self.asked.layer, str) and not self.asked.axes and not self.stopped:
+        own = not isinstance(self.asked.layer, str) or is_file(self.asked.layer)
+        if not own and not self.asked.axes and not self.stopped:
             subject = vector(way.truth.layer.name)
             if subject is not None and self._way(subject).status == "right":
                 axes = ",".join(subject.axes)
@@ -239,26 +244,44 @@ class _Examining:
         if not way.truth.defined(drawn.inputs):
             return []
         self.cases += 1
-        outcomes = self._run(way.truth, way.binding, case, drawn)
+        calls = self._caller(way.truth, way.binding).calls(case, drawn)
+        outcomes = self._run(calls, _condition(case, way.truth))
         condition = _condition(case, way.truth)
         worst: dict[str, _Finding] = {}
         for number, outcome in enumerate(outcomes):
             known = self._known(way.truth, case, drawn, number)
-            for of, judged in self._judged(outcome, way.truth, case, known).items():
+            found = self._judged(outcome, way.truth, case, known)
+            if case.kind != "plain" and any(one.status == "wrong" for one in found.values()):
+                found = self._excused(found, calls[number], way, (case, known))
+            for of, judged in found.items():
                 finding = _Finding(of, case, condition, judged, _observation(case, drawn, number, judged, known[of]))
                 if of not in worst or _worse(judged, worst[of].judged):
                     worst[of] = finding
         return list(worst.values())
 
-    def _run(self, truth: Truth, binding: Binding, case: Case, drawn: Drawn) -> list[Outcome]:
+    def _excused(
+        self, found: Mapping[str, Judged], one: Call, way: _Way, what: tuple[Case, Mapping[str, Known]]
+    ) -> dict[str, Judged]:
+        """Wrong gradients that are only inaccurate: as far off as the rounding of the function's arguments takes it.
+
+        The x̂ that a function makes of y has lost digits before it began, and no other computation gets them back.
+        """
+        case, known = what
+        moved = [self._run([perturbed(one, UNITS[case.dtype], seed)], "")[0] for seed in range(TRIES)]
+        others = [self._judged(outcome, way.truth, case, known) for outcome in moved]
+        return {of: excused(judged, [each.get(of) for each in others]) for of, judged in found.items()}
+
+    def _caller(self, truth: Truth, binding: Binding) -> Caller:
+        differentiated = self.may_be_forward and not has_upstream(binding)
+        return Caller(truth, binding, self.runner.forward, self.asked.seconds, differentiated)
+
+    def _run(self, calls: Sequence[Call], condition: str) -> list[Outcome]:
         if self.stopped:
             return [Outcome(error="it was stopped")]
-        caller = Caller(truth, binding, self.runner.forward, self.asked.seconds)
-        outcomes = self.runner.run(caller.calls(case, drawn))
-        condition = _condition(case, truth)
+        outcomes = self.runner.run(calls)
         for outcome in outcomes:
-            if outcome.printed.strip():
-                self.problems[f"it prints to standard output: {_first_line(outcome.printed)}"] = None
+            if outcome.printed.strip() and not any(one.startswith(PRINTS) for one in self.problems):
+                self.problems[f"{PRINTS}: {_first_line(outcome.printed)}"] = None
             for name in outcome.changed:
                 self.problems[f"it changes its argument {name}"] = None
             if outcome.timed_out:
@@ -270,7 +293,10 @@ class _Examining:
         """The verdict on each gradient that the function returned; one that raised returned none of them."""
         if outcome.error:
             return {of: Judged("missing", said=outcome.error) for of in truth.names}
-        named = by_name(outcome.returned, self.runner.described, truth, self.asked.returns, case.sizes)
+        try:
+            named = by_name(outcome.returned, self.runner.described, truth, self.asked.returns, case.sizes)
+        except MismatchError as error:
+            return {of: Judged("missing", said=str(error)) for of in truth.names}
         where = (truth.arrangement, case.sizes)
         return {of: judge(one, of, where, known[of], case.dtype) for of, one in named.items()}
 
@@ -284,7 +310,7 @@ class _Examining:
         return _all_failed(home.truth, home.said or next(iter(self.problems), "it returned no gradient"))
 
     def _output(self, of: str, findings: Sequence[_Finding], home: _Way) -> Output:
-        failed = [one for one in findings if one.judged.failed]
+        failed = [one for one in findings if one.judged.failed and not _for_want_of_range(one, findings)]
         failing = tuple(_failing(one) for one in failed[:MOST_FAILING])
         plain = [
             one.judged.relative for one in findings if one.case.kind == "plain" and one.judged.relative is not None
@@ -349,6 +375,12 @@ def _inaccurate(found: Sequence[_Finding]) -> Iterable[Inaccurate]:
         kinds.setdefault((one.case.kind, one.case.dtype), one)
     for one in kinds.values():
         yield Inaccurate(one.condition, one.judged.scaled, one.judged.expected, one.judged.said)
+
+
+def _for_want_of_range(one: _Finding, findings: Sequence[_Finding]) -> bool:
+    """Whether it overflows for huge float64 data because it computes in float32, which is told of it already."""
+    single = any(other.judged.said == SINGLE for other in findings if other.case.kind == "plain")
+    return single and one.judged.status == "not finite" and one.case.kind in {"huge", "far"}
 
 
 def _observation(case: Case, drawn: Drawn, number: int, judged: Judged, known: Known) -> Observation | None:

@@ -6,7 +6,8 @@ that cancels explains it (E[x²] − E[x]²), and wrong otherwise. Where roundin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from derive.testing.arrangement import Arrangement, MisfitError, Sizes
 from derive.testing.call import Returned
 from derive.testing.truth import Known
 
-__all__ = ["SEVERITY", "Judged", "judge"]
+__all__ = ["SEVERITY", "Judged", "excused", "judge"]
 
 Array = Any
 SAFETY = 8.0
@@ -23,6 +24,9 @@ SAFETY = 8.0
 
 USELESS = 0.5
 """A tolerance above this share of the natural magnitude tells nothing."""
+
+SINGLE, SINGLE_UNIT = "it computes in float32", 2.0**29
+"""What is said of a function whose errors in float64 are those of float32, and how much larger these may be."""
 
 SEVERITY = ("right", "nothing told", "inaccurate", "wrong", "not finite", "wrong dtype", "wrong shape", "missing")
 """From best to worst; from "wrong" on it is a failure."""
@@ -42,6 +46,7 @@ class Judged:
     expected: float = 0.0
     said: str = ""
     found: Array | None = None
+    scale: float = 0.0
 
     @property
     def failed(self) -> bool:
@@ -57,33 +62,45 @@ def judge(returned: Returned | None, of: str, where: tuple[Arrangement, Sizes], 
         found = arrangement.to_layer(arrangement.quantities[of], returned.array, sizes)
     except MisfitError as misfit:
         return Judged("wrong shape", said=str(misfit), found=returned.array)
-    if returned.dtype != dtype:
-        judged = _by_value(found, known)
-        right = "right values, but " if not judged.failed else ""
+    if returned.dtype != dtype and not (dtype == "float32" and returned.dtype == "float64"):
+        right = "right values, but " if not _by_value(found, known, dtype).failed else ""
         return Judged("wrong dtype", said=f"{right}its dtype is {returned.dtype} for {dtype} inputs", found=found)
-    return _by_value(found, known)
+    return _by_value(found, known, dtype)
 
 
-def _by_value(found: Array, known: Known) -> Judged:
+def _by_value(found: Array, known: Known, dtype: str) -> Judged:
     if not np.all(np.isfinite(found)):
         return _not_finite(found, known)
     error = float(np.max(np.abs(found - known.value)))
     relative = ratio(error, float(np.max(np.abs(known.value))))
     scaled, expected, most = (ratio(one, known.scale) for one in (error, SAFETY * known.tight, SAFETY * known.loose))
-    measures = {"relative": relative, "scaled": scaled, "expected": expected, "found": found}
+    measures = {"relative": relative, "scaled": scaled, "expected": expected, "found": found, "scale": known.scale}
     if scaled <= expected:
         useless = expected > USELESS
         return Judged("nothing told" if useless else "right", **measures)
     if scaled <= most or not np.isfinite(most):
         return Judged("inaccurate", **measures)
+    if dtype == "float64" and scaled <= ratio(SAFETY * known.tight, known.scale) * SINGLE_UNIT:
+        return Judged("inaccurate", **measures, said=SINGLE)
     return Judged("wrong", **measures)
 
 
+def excused(judged: Judged, others: Sequence[Judged | None]) -> Judged:
+    """A wrong gradient as an inaccurate one, if arguments that differ by rounding alone move it as far as it is off."""
+    if judged.status != "wrong" or judged.found is None:
+        return judged
+    spreads = [np.max(np.abs(one.found - judged.found)) for one in others if one is not None and one.found is not None]
+    error = judged.scaled * judged.scale
+    return replace(judged, status="inaccurate") if spreads and SAFETY * max(spreads) >= error else judged
+
+
 def _not_finite(found: Array, known: Known) -> Judged:
-    """What the closed form itself can't do in this dtype, such as e^x for a huge x, is no failure of the function."""
+    """Where the plain mathematics overflows, as e^x for a huge x, or cancels to nothing, it is a loss of accuracy."""
     kind = "NaN" if np.any(np.isnan(found)) else "infinite"
-    if not np.isfinite(known.loose):
-        return Judged("inaccurate", scaled=np.inf, said=f"{kind}: it overflows", found=found)
+    if known.overflows or not np.isfinite(known.loose):
+        return Judged("inaccurate", scaled=np.inf, said=f"it is {kind}: it overflows", found=found)
+    if SAFETY * known.loose > USELESS * known.scale:
+        return Judged("inaccurate", scaled=np.inf, said=f"it is {kind}: it cancels", found=found)
     return Judged("not finite", said=f"it is {kind}", found=found)
 
 

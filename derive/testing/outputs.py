@@ -13,13 +13,17 @@ from derive.testing.call import Returned
 from derive.testing.described import Described
 from derive.testing.truth import Truth
 
-__all__ = ["OutputsError", "by_name", "gradient_name"]
+__all__ = ["MismatchError", "OutputsError", "by_name", "gradient_name"]
 
 LEFT_OUT = frozenset({"_", "-", "none"})
 
 
 class OutputsError(DeriveError):
-    """Returned values that can't be told apart."""
+    """A name for a returned value that is no gradient of the layer."""
+
+
+class MismatchError(Exception):
+    """A function returns another number of arrays than it should."""
 
 
 def gradient_name(of: str) -> str:
@@ -30,7 +34,7 @@ def gradient_name(of: str) -> str:
 def by_name(
     returned: Sequence[Returned], described: Described, truth: Truth, said: tuple[str, ...], sizes: Sizes
 ) -> Mapping[str, Returned]:
-    """The returned values by the input that they are the gradient for. Raises `OutputsError`."""
+    """The returned values by the input that they are the gradient for. Raises `OutputsError` or `MismatchError`."""
     if said:
         return _as_said(returned, said, truth)
     names = [one.name or "" for one in returned]
@@ -47,9 +51,7 @@ def by_name(
 
 def _as_said(returned: Sequence[Returned], said: tuple[str, ...], truth: Truth) -> dict[str, Returned]:
     if len(said) != len(returned):
-        raise OutputsError(
-            f"{len(returned)} values are returned and {len(said)} were named. Name each, with _ for none."
-        )
+        raise MismatchError(f"it returns {len(returned)} values where {len(said)} were named")
     found: dict[str, Returned] = {}
     for name, one in zip(said, returned, strict=True):
         of = _meant(name, truth)
@@ -76,8 +78,8 @@ def _in_order(returned: Sequence[Returned], truth: Truth, sizes: Sizes) -> dict[
     """In the order of the layer's inputs; where there are fewer, the first ones whose shapes fit."""
     if len(returned) > len(truth.names):
         names = ", ".join(map(gradient_name, truth.names))
-        said = f"{len(returned)} values are returned and the layer has {len(truth.names)} gradients ({names})"
-        raise OutputsError(f"{said}. Say which they are with --returns, with _ for any other.")
+        said = f"it returns {len(returned)} arrays and the layer has {len(truth.names)} gradients ({names})"
+        raise MismatchError(f"{said}; say which is which with --returns, with _ for any other")
     found: dict[str, Returned] = {}
     left = list(truth.names)
     for number, one in enumerate(returned):

@@ -76,7 +76,8 @@ class Child:
     def __init__(self, place: Place, framework: str | None, forward: Place | None = None) -> None:
         # -P: no folder is on the path but those that a function asks for, so no file of theirs hides a library's.
         command = [sys.executable, "-P", "-c", "from derive.testing.worker import main; main()"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+        pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere)  # noqa: S603
         self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
         loaded = self._ask(Load(place, framework, forward), SECONDS_TO_LOAD)

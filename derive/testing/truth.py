@@ -36,17 +36,24 @@ Data = Mapping[str, Array]
 UNITS: Mapping[str, float] = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 """Half a unit in the last place of 1."""
 
+WIDTHS: Mapping[str, str] = {"float64": "float64", "float32": "float32", "float16": "float16", "bfloat16": "float32"}
+"""NumPy's dtype with the range of each."""
+
 DIGITS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The right gradient for one input, and bounds on max|error|. `scale` is its natural magnitude."""
+    """The right gradient for one input, and bounds on max|error|. `scale` is its natural magnitude.
+
+    `overflows` says that the closed form, computed as it stands, has no value in the dtype.
+    """
 
     value: Array
     tight: float
     loose: float
     scale: float
+    overflows: bool
 
 
 class Truth:
@@ -119,12 +126,14 @@ class Truth:
         exact = self._exact(upstream, data, digits=digits)
         with np.errstate(all="ignore"):
             tight, loose = (_bounds(made, upstream, arrays, UNITS[dtype]) for made in (self.made, self._loose))
+            plain = self.made.backward(*(np.asarray(one, dtype=WIDTHS[dtype]) for one in (upstream, *arrays)))
         return {
             name: Known(
                 exact[name],
                 most(tight[name].error),
                 max(most(tight[name].error), most(loose[name].error)),
                 most(tight[name].size_of),
+                not np.all(np.isfinite(plain[name])),
             )
             for name in self.names
         }
