@@ -26,6 +26,7 @@ import pytest
 
 import derive
 from derive import cli
+from derive.errors import OutputError
 from derive.report import report
 from derive.write.wrap import columns
 
@@ -255,7 +256,7 @@ def proved_report():
 @pytest.mark.parametrize(("verdict", "code"), VERDICTS)
 def test_the_exit_code_is_the_verdicts_whatever_the_format(monkeypatch, capsys, verdict, code, form):
     """A stub report: no layer of the project is undecided."""
-    monkeypatch.setattr(cli, "_derive", lambda _: replace(proved_report(), verdict=verdict))
+    monkeypatch.setattr(cli.derivation, "_derive", lambda _: replace(proved_report(), verdict=verdict))
     monkeypatch.setattr(gc, "disable", lambda: None)
     monkeypatch.setattr(sys, "argv", ["derive-bn", "--format", form])
     with pytest.raises(SystemExit) as ended:
@@ -348,7 +349,7 @@ def test_ctrl_c_at_the_keyboard():
     """The same to the program itself, as soon as it says that it is at work."""
     program = (
         "import sys, time, derive.cli as cli\n"
-        "cli._derive = lambda ask: (print('at work', flush=True), time.sleep(60))\n"
+        "cli.derivation._derive = lambda ask: (print('at work', flush=True), time.sleep(60))\n"
         "sys.argv = ['derive-bn', '--m', '4']\n"
         "cli.main()"
     )
@@ -482,8 +483,8 @@ def test_a_failure_while_writing_leaves_the_old_file_and_no_other(tmp_path, monk
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, method, fail)
-        with pytest.raises((cli.OutputError, KeyboardInterrupt)):
-            cli._replace(target, "new")
+        with pytest.raises((OutputError, KeyboardInterrupt)):
+            cli.output.replace(target, "new")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -14,7 +14,7 @@ from sympy import Indexed, Sum
 
 from derive.errors import ShapeError
 from derive.indices import name_of
-from derive.layers import load
+from derive.layers import load, names
 from derive.layers.layer import Layer, Quantity
 
 if TYPE_CHECKING:
@@ -75,6 +75,19 @@ class Arrangement:
         sums = [one for line in self.layer.forward for one in line.value.atoms(Sum)]
         ends = [str(limit[2]) for one in sums for limit in one.limits]
         return tuple(axis for axis in self.axes if axis in ends)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """What the layer's file calls the number of elements in a mean: m of batch norm, D of layer norm."""
+        if self.layer.name not in names():
+            return ()
+        own = Arrangement(load(self.layer.name))
+        return own.reduced if len(own.reduced) == 1 else ()
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether the output is one number for several elements of the data, as a loss is."""
+        return bool(self.data) and len(axes_of(self.layer.output)) < len(axes_of(self.quantities[self.data[0]]))
 
     def shape(self, quantity: Quantity, sizes: Sizes) -> tuple[int, ...]:
         """The shape of a quantity in the program."""

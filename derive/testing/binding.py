@@ -25,7 +25,7 @@ from derive.testing.described import Described
 __all__ = ["Binding", "Cache", "Constant", "Root", "SignatureError", "Size", "Source", "Upstream", "Value", "bindings"]
 
 MOST_BINDINGS = 16
-GROUPS = ("groups", "num_groups", "n_groups", "ngroups", "g_count")
+GROUPS = ("groups", "num_groups", "n_groups", "ngroups", "num_group", "group", "G")
 CACHES = ("cache", "saved", "ctx", "context", "saved_tensors", "residuals", "res", "stash")
 SIZES = ("m", "count", "n_elements", "numel")
 
@@ -125,7 +125,8 @@ def bindings(
     ways = tuple(_ways(found)) or tuple(_ways({name: one for name, one in found.items() if name in required}))
     if not ways:
         raise SignatureError(_conflict(found))
-    if not forward and subject.layer.upstream is not None and not any(has_upstream(one) for one in ways):
+    needed = subject.layer.upstream is not None and not subject.is_loss and not forward
+    if needed and not any(has_upstream(one) for one in ways):
         way = f"Call it dy, or say which it is: --map {parameters[0].name}=upstream."
         raise SignatureError(f"No parameter is the upstream gradient. {way}")
     return ways
@@ -186,7 +187,9 @@ class _Names:
         joined = tuple(map(str, self.subject.layer.joined))
         if joined:
             yield from ((plain(word), Size(joined[:1])) for word in GROUPS)
-        yield from ((plain(word), Size(self.subject.reduced)) for word in SIZES if self.subject.reduced)
+        if self.subject.reduced:
+            words = (*SIZES, *self.subject.counted)
+            yield from ((plain(word), Size(self.subject.reduced)) for word in words)
         yield from ((plain(axis), Size((axis,))) for axis in self.subject.axes)
 
     def sources(self, parameter: str) -> tuple[Source, ...]:

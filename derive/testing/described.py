@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from derive.errors import DeriveError
-from derive.testing.frameworks import FRAMEWORKS, framework_of
+from derive.testing.frameworks import FRAMEWORKS, framework_of, libraries_of
 
 __all__ = ["Described", "FunctionError", "Parameter", "describe"]
 
@@ -29,13 +29,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A function: the names of what it returns are those that stand in its last `return`, if it has names there."""
+    """A function: the names of what it returns are those that stand in its last `return`, if it has names there.
+
+    `libraries` are those of `FRAMEWORKS` that its file imports.
+    """
 
     name: str
     framework: str
     parameters: tuple[Parameter, ...]
     returns: tuple[str, ...]
     forward: bool
+    libraries: frozenset[str] = frozenset()
 
 
 def describe(function: object, framework: str | None, name: str = "") -> tuple[Callable[..., Any], Described]:
@@ -52,7 +56,8 @@ def describe(function: object, framework: str | None, name: str = "") -> tuple[C
         raise FunctionError(f"{called} is {type(function).__name__} and no function. Name a function.")
     ready = native.callable(function)
     parameters = _parameters(ready, called)
-    return ready, Described(called, found, parameters, _returned_names(function), native.is_forward(function))
+    forward, libraries = native.is_forward(function), libraries_of(function)
+    return ready, Described(called, found, parameters, _returned_names(function), forward, libraries)
 
 
 def _parameters(function: Callable[..., Any], name: str) -> tuple[Parameter, ...]:

@@ -186,6 +186,8 @@ class _Examining:
         case = next(iter(battery([truth.arrangement], self.native, epsilons)))
         case = replace(case, jacobian=False, directions=1)
         drawn, positive = _drawn(case, truth)
+        if not self.may_be_forward and not has_upstream(binding):
+            drawn = drawn.with_ones()
         (outcome,) = self._run(self._caller(truth, binding).calls(case, drawn), _condition(case, truth))[:1]
         if outcome.error:
             return _Way(truth, binding, positive, "raised", outcome.error)
@@ -206,6 +208,9 @@ class _Examining:
         if home is None:
             taken = [way for way in ways if not way.refused] or list(ways[:1])
             self._hint(taken[0])
+            other = sorted(self.runner.described.libraries - {self.native.name})
+            if taken[0].refused and other:
+                self.notes[f"its file imports {other[0]}; if it takes its arrays, say --framework {other[0]}"] = None
             return taken[:1] if taken[0].refused else taken
         below = [way for way in ways[:home] if way.status == "wrong"]
         above = [way for way in ways[home + 1 :] if not way.refused]
@@ -244,6 +249,9 @@ class _Examining:
         if not way.truth.defined(drawn.inputs):
             return []
         self.cases += 1
+        if not self.may_be_forward and not has_upstream(way.binding):
+            drawn = drawn.with_ones()
+            self.notes["it takes no upstream gradient, so that is 1"] = None
         calls = self._caller(way.truth, way.binding).calls(case, drawn)
         outcomes = self._run(calls, _condition(case, way.truth))
         condition = _condition(case, way.truth)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FRAMEWORKS", "MEMORY", "Framework", "framework_of"]
+__all__ = ["FRAMEWORKS", "MEMORY", "Framework", "framework_of", "libraries_of"]
 
 Array = Any
 MEMORY = ("contiguous", "strided", "transposed", "broadcast")
@@ -215,10 +215,18 @@ FRAMEWORKS: Mapping[str, Framework] = {one.name: one for one in (Framework(), To
 
 
 def framework_of(function: Any) -> str:  # noqa: ANN401
-    """The framework of a function that says it by its kind, such as an `autograd.Function`; NumPy for every other."""
+    """The framework of a function, told by its kind, as an `autograd.Function`, or by what alone its file imports."""
     module = type(function).__module__.partition(".")[0] if not inspect.isclass(function) else ""
     bases = {base.__module__.partition(".")[0] for base in getattr(function, "__mro__", ())}
     for name in ("torch", "jax"):
         if (module == name or name in bases) and FRAMEWORKS[name].is_forward(function):
             return name
-    return "numpy"
+    imported = libraries_of(function)
+    return next(iter(imported)) if len(imported) == 1 else "numpy"
+
+
+def libraries_of(function: Any) -> frozenset[str]:  # noqa: ANN401
+    """The array libraries that a function's file imports."""
+    names = getattr(inspect.unwrap(function), "__globals__", {}) if callable(function) else {}
+    imported = {value.__name__.partition(".")[0] for value in names.values() if inspect.ismodule(value)}
+    return frozenset(imported & FRAMEWORKS.keys())

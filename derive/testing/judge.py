@@ -26,7 +26,7 @@ USELESS = 0.5
 """A tolerance above this share of the natural magnitude tells nothing."""
 
 SINGLE, SINGLE_UNIT = "it computes in float32", 2.0**29
-"""What is said of a function whose errors in float64 are those of float32, and how much larger these may be."""
+"""What is said of a function whose results in float64 are numbers of float32, and how much larger its errors may be."""
 
 SEVERITY = ("right", "nothing told", "inaccurate", "wrong", "not finite", "wrong dtype", "wrong shape", "missing")
 """From best to worst; from "wrong" on it is a failure."""
@@ -80,7 +80,7 @@ def _by_value(found: Array, known: Known, dtype: str) -> Judged:
         return Judged("nothing told" if useless else "right", **measures)
     if scaled <= most or not np.isfinite(most):
         return Judged("inaccurate", **measures)
-    if dtype == "float64" and scaled <= ratio(SAFETY * known.tight, known.scale) * SINGLE_UNIT:
+    if dtype == "float64" and scaled <= expected * SINGLE_UNIT and np.array_equal(found, found.astype(np.float32)):
         return Judged("inaccurate", **measures, said=SINGLE)
     return Judged("wrong", **measures)
 

@@ -257,4 +257,21 @@ def anything(*args, **kwargs):
     return args
 
 
+def cross_entropy_of_the_sum(p, targets):
+    return p - targets
+
+
+def cross_entropy_of_the_mean(p, targets):
+    return (p - targets) / len(p)
+
+
+def layernorm_told_its_size(dy, x_hat, weight, rstd, D):
+    wdy = weight * dy
+    return rstd / D * (D * wdy - wdy.sum(-1, keepdims=True) - x_hat * (wdy * x_hat).sum(-1, keepdims=True))
+
+
+def softmax_almost(grad_output, probs):
+    return softmax(grad_output, probs) * (1 + 1e-7)
+
+
 NUMBER = 3

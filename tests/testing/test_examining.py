@@ -22,6 +22,8 @@ RIGHT = [
     ("softmax", "softmax", {}),
     ("cross_entropy", "softmax-cross-entropy", {}),
     ("cosine", "cosine", {}),
+    ("cross_entropy_of_the_sum", "softmax-cross-entropy", {}),
+    ("layernorm_told_its_size", "layernorm", {}),
 ]
 
 
@@ -42,6 +44,8 @@ WRONG = [
     ("right_for_float64", "layernorm", {"dx"}),
     ("not_linear", "layernorm", {"dx"}),
     ("batchnorm_vector", "batchnorm", {"dx", "dgamma", "dbeta"}),
+    ("cross_entropy_of_the_mean", "softmax-cross-entropy", {"dx"}),
+    ("softmax_almost", "softmax", {"dx"}),
 ]
 
 
