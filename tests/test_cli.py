@@ -112,7 +112,7 @@ WRONG = [
     (["-o", "missing/x.json"], "missing"),
     (["-o", "x.foo"], ".json"),
     (["-o", "x"], ".json"),
-    (["-o", ""], ".json"),
+    (["-o", ""], "is a folder"),
     (["-o", "folder.json"], "folder"),
     (["-o", "folder.json/"], "folder"),
     (["-o", "file.txt/x.json"], "file.txt"),

@@ -47,12 +47,8 @@ class Formats:
 
     def pick(self, form: str | None, output: str | None) -> str:
         """The format asked for, by name or by the ending of the file. Raises `OutputError` if it can't be written."""
-        found = self._picked(form, output)
         if output is not None:
             check_target(Path(output))
-        return found
-
-    def _picked(self, form: str | None, output: str | None) -> str:
         if form is not None or output is None:
             return form or "text"
         ending = Path(output).suffix.lower()
