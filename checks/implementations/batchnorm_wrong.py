@@ -117,6 +117,17 @@ def sign_of_dmu(dy, x, gamma, eps=1e-5):
     return gamma / s * (dy + dy.sum(0) / m - xhat * (dy * xhat).sum(0) / m)
 
 
+def sign_of_the_mean(dout, x, gamma, eps):
+    """Wrong: ∂σ²/∂x_i is taken for 2 (x_i + μ)/m: the sign of μ, not of the term."""
+    m = x.shape[0]
+    mu = x.mean(axis=0)
+    std = np.sqrt(x.var(axis=0) + eps)
+    dxhat = dout * gamma
+    dvar = np.sum(dxhat * (x - mu), axis=0) * -0.5 / std**3
+    dmu = -np.sum(dxhat, axis=0) / std
+    return dxhat / std + dvar * 2 * (x + mu) / m + dmu / m
+
+
 def exponent_of_dvar(dout, x, gamma, eps):
     """Wrong: dσ² has (σ²+ε) to the power −1/2 where −3/2 is needed."""
     m = x.shape[0]
