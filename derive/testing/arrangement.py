@@ -171,8 +171,8 @@ def _axis_names(found: Arrangement, own: Arrangement) -> tuple[str, ...]:
     # Up to the axes that lie in one: group norm's are (N, G, C, …) whatever follows.
     joined = [own.axes.index(str(size)) for size in own.layer.joined]
     named = dict(zip(found.axes[: max(joined, default=-1) + 1], own.axes, strict=False))
-    if len(found.reduced) == len(own.reduced) == 1:
-        named = {found.reduced[0]: own.reduced[0]}
+    if not named and len(found.reduced) == len(own.reduced):
+        named = dict(zip(found.reduced, own.reduced, strict=True))
     rest = iter(axis for axis in AXES if axis not in named.values())
     return tuple(named.get(axis) or next(rest) for axis in found.axes)
 

@@ -448,8 +448,8 @@ def _from_conditions(findings: Sequence[_Finding]) -> str | None:
     wrong = [kind for kind, each in failed.items() if any(each)]
     said = {one.judged.said for one in findings if one.judged.failed and one.judged.said}
     if len(wrong) == len(failed) or not wrong[0]:
-        plain = {one.judged.said for one in findings if one.judged.failed and one.case.kind == "plain"}
-        return next(iter(plain)) or None if len(plain) == 1 else None
+        first = next(one for one in findings if one.judged.failed)
+        return first.judged.said or None
     reason = f": {next(iter(said))}" if len(said) == 1 else ""
     return f"right, but not for {' and '.join(wrong)}{reason}"
 
