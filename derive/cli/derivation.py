@@ -11,7 +11,7 @@ import click
 from derive import __version__
 from derive.cli.output import Formats, writer
 from derive.cli.params import BatchSize, Order, listed
-from derive.errors import DeriveError, LayerError, OutputError
+from derive.errors import OutputError
 
 if TYPE_CHECKING:
     from derive.report import Report
@@ -42,6 +42,7 @@ derive-bn --layer own.tex       your own, from its equations; or own.py:name
 derive-bn --m 4 -o report.pdf   a typeset report
 derive-bn check notes.tex       verify a derivation somebody wrote
 derive-bn test norms.py:bwd     check a backward function against the proof
+derive-bn emit --target torch   write the forward and backward pass as code
 derive-bn layers                what there is to derive
 """
 
@@ -105,20 +106,13 @@ def _run(ask: Request) -> int:
 
 def _derive(ask: Request) -> Report:
     from derive.derivation import derive
-    from derive.own_layers import is_file, load_layer
+    from derive.own_layers import load_layer, of_own_file
     from derive.report import report
 
     layer = load_layer(ask.layer, listed(ask.axes))
-    try:
+    with of_own_file(ask.layer, "derived"):
         derivation = derive(layer, ask.m, order=ask.order, thorough=ask.thorough)
         return report(derivation, stable=ask.stable, forward_mode=ask.forward_mode)
-    except DeriveError:
-        raise
-    except Exception as error:
-        if not is_file(ask.layer):
-            raise
-        said = f"The layer in {ask.layer} can't be derived: {type(error).__name__}: {error}".rstrip(".")
-        raise LayerError(f"{said}. If it should be, report this with the file.") from error
 
 
 def _write(report: Report, form: str, output: str | None) -> None:
