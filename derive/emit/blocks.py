@@ -34,6 +34,11 @@ class Traffic:
     reads: tuple[tuple[str, ...], ...]
     writes: tuple[tuple[str, ...], ...]
 
+    @property
+    def moved(self) -> tuple[int, int]:
+        """How many are read and written in all."""
+        return sum(map(len, self.reads)), sum(map(len, self.writes))
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import keyword
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar, TypeAlias
 
 from sympy import Symbol
 
+from derive.code_names import transliterated
 from derive.emit.blocks import BlockWriter
 from derive.emit.document import Document, filled, listed
 from derive.emit.functions import FunctionWriter
-from derive.emit.layout import WIDEST, indented, wrapped
+from derive.emit.layout import docstring, function
 from derive.emit.printer import Library
-from derive.emit.recipe import Recipe, Routine
+from derive.emit.recipe import RESERVED, Recipe, Routine
 from derive.emit.traffic import line_by_line
 
-__all__ = ["FileWriter", "Names"]
+__all__ = ["FileWriter", "Names", "Plans", "fused", "tuple_of", "unfused"]
+
+Plans: TypeAlias = Mapping[str, BlockWriter]
+"""How the functions would run in blocks, by name."""
 
 
 class Names:
     """What the functions of a layer are called, from its name."""
 
     def __init__(self, layer: str) -> None:
-        from derive.code_names import transliterated
-
         words = "".join(letter if letter.isalnum() else " " for letter in layer)
-        self.function = "_".join(transliterated(word).strip("_") for word in words.lower().split()) or "layer"
-        self.forward, self.backward = f"{self.function}_forward", f"{self.function}_backward"
-        self.type = "".join(part.capitalize() for part in self.function.split("_"))
+        name = "_".join(transliterated(word).strip("_") for word in words.lower().split()) or "layer"
+        kind = "".join(part.capitalize() for part in name.split("_"))
+        self.function = f"{name}_layer" if keyword.iskeyword(name) or name in RESERVED else name
+        self.type = f"{kind}Layer" if keyword.iskeyword(kind) else kind
+        self.forward, self.backward = f"{name}_forward", f"{name}_backward"
 
 
 class FileWriter(ABC):
@@ -46,58 +51,80 @@ class FileWriter(ABC):
 
     def text(self) -> str:
         """The source."""
-        forward = self.function(self.names.forward, self.recipe.forward, self.forward_doc())
-        backward = self.function(self.names.backward, self.recipe.backward, self.backward_doc())
-        more = list(self.more())
-        head = f'"""{self.document.text(self.title, self.notes())}\n"""'
-        imports = self.imports()
-        parts = [forward, backward, *more, *self.helpers()]
-        start = list(self.start())
-        return "\n".join([head, "", imports, *(["", *start] if start else []), *(f"\n\n{part}" for part in parts), ""])
-
-    def function(self, name: str, routine: Routine, doc: str) -> str:
-        made = self.made(routine)
-        body = made.body()
-        self.needs |= made.needs
-        return "\n".join([wrapped(made.signature(name), WIDEST), indented(f"{doc}\n{body}")])
+        functions = [self._forward(), self._backward(), *self.more()]
+        head = docstring(self.document.text(self.title, self.notes()))
+        start = [f"\n{part}" for part in self.start()]
+        parts = (f"\n\n{part}" for part in (*functions, *self.helpers()))
+        return "\n".join([head, "", self.imports(), *start, *parts, ""])
 
     def made(self, routine: Routine) -> FunctionWriter:
         return self.writer(self.recipe, routine, self.library)
 
-    # --- docstrings --------------------------------------------------------------------------------------------------
+    def _function(self, name: str, routine: Routine, said: str) -> str:
+        made = self.made(routine)
+        shapes = self.document.shapes(dict.fromkeys((*routine.parameters, *routine.returns)))
+        text = function(made.signature(name), made.body(), f"{said}\n\n{filled(f'Shapes: {shapes}.')}")
+        self.needs |= made.needs
+        return text
 
-    def forward_doc(self) -> str:
-        routine = self.recipe.forward
-        first, *rest = map(self.recipe.name, routine.returns)
-        said = f"{first}, and {listed(rest)} for the backward pass." if rest else f"{first}."
-        return self._doc(f"Returns {said}", (*routine.parameters, *routine.returns))
+    def _forward(self) -> str:
+        first, *rest = self.called(self.recipe.forward.returns)
+        said = f"Returns {first}, and {listed(rest)} for the backward pass." if rest else f"Returns {first}."
+        return self._function(self.names.forward, self.recipe.forward, said)
 
-    def backward_doc(self) -> str:
-        routine = self.recipe.backward
-        one = "gradient" if len(routine.returns) == 1 else "gradients"
-        said = f"Returns the {one} {listed([self.recipe.name(each) for each in routine.returns])}."
-        return self._doc(said, (*routine.parameters, *routine.returns))
+    def _backward(self) -> str:
+        gradients = self.called(self.recipe.backward.returns)
+        said = f"Returns the {'gradients' if len(gradients) > 1 else 'gradient'} {listed(gradients)}."
+        return self._function(self.names.backward, self.recipe.backward, said)
 
-    def _doc(self, said: str, symbols: tuple[Symbol, ...]) -> str:
-        shapes = filled(f"Shapes: {self.document.shapes(dict.fromkeys(symbols))}.")
-        return f'"""{said}\n\n{shapes}\n"""'
+    # --- names of what the functions take and return -----------------------------------------------------------------
+
+    def called(self, symbols: Iterable[Symbol]) -> list[str]:
+        return [self.recipe.name(one) for one in symbols]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What the forward function takes."""
+        return [*self.called(self.recipe.forward.parameters), *self.numbers]
+
+    @property
+    def numbers(self) -> list[str]:
+        """Those of them that are no arrays: numbers of groups, and constants such as ε."""
+        return self.called((*self.recipe.forward.counted, *self.recipe.forward.constants))
+
+    @property
+    def output(self) -> str:
+        return self.recipe.name(self.recipe.output)
+
+    @property
+    def upstream(self) -> str:
+        return self.recipe.name(self.recipe.upstream)
+
+    @property
+    def extra(self) -> list[str]:
+        """What the forward function returns beside the output."""
+        return self.called(self.recipe.forward.returns[1:])
+
+    @property
+    def returned(self) -> list[str]:
+        """The gradient for each argument of the forward function, None where there is none."""
+        given = (self.recipe.gradients[one] for one in self.recipe.forward.parameters)
+        return ["None" if one is None else self.recipe.name(one) for one in given]
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
     def notes(self) -> Iterator[str]:
         """Paragraphs of the file's docstring on memory traffic and on the library."""
-        plans = [(name, BlockWriter(self.recipe, routine, self.library)) for name, routine in self._routines()]
-        yield self.traffic(plans)
-
-    def _routines(self) -> tuple[tuple[str, Routine], ...]:
-        return ("forward", self.recipe.forward), ("backward", self.recipe.backward)
+        routines = (("forward", self.recipe.forward), ("backward", self.recipe.backward))
+        yield self.traffic({name: BlockWriter(self.recipe, each, self.library) for name, each in routines})
 
     @abstractmethod
-    def traffic(self, plans: list[tuple[str, BlockWriter]]) -> str:
+    def traffic(self, plans: Plans) -> str:
         """What is moved between memory and processor, in arrays of the size of the data."""
 
     @abstractmethod
-    def imports(self) -> str: ...
+    def imports(self) -> str:
+        """The import statements."""
 
     def start(self) -> Iterator[str]:
         """What stands ahead of the functions."""
@@ -112,19 +139,20 @@ class FileWriter(ABC):
         yield from ()
 
 
-def fused(plans: list[tuple[str, BlockWriter]]) -> str:
-    """At least so much is read and written, one pass for each sum over the rows that something else waits for."""
-    parts = []
-    for name, plan in plans:
-        reads, writes = (sum(map(len, each)) for each in (plan.traffic.reads, plan.traffic.writes))
-        parts.append(f"{name} reads {reads} and writes {writes}")
-    return ", ".join(parts)
+def tuple_of(names: Sequence[str]) -> str:
+    """Names as a tuple, or as what takes one apart."""
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
-def unfused(plans: list[tuple[str, BlockWriter]]) -> str:
+def fused(plans: Plans) -> str:
+    """At least so much is read and written: one pass for each sum over the rows that something else waits for."""
+    return listed([_moved(name, *plan.traffic.moved) for name, plan in plans.items()])
+
+
+def unfused(plans: Plans) -> str:
     """What it is when each operation goes over its arrays by itself."""
-    parts = []
-    for name, plan in plans:
-        reads, writes = line_by_line(plan)
-        parts.append(f"{name} reads {reads} and writes {writes}")
-    return ", ".join(parts)
+    return listed([_moved(name, *line_by_line(plan)) for name, plan in plans.items()])
+
+
+def _moved(name: str, reads: int, writes: int) -> str:
+    return f"{name} reads {reads} and writes {writes}"

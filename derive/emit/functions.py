@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sympy import Expr, Mul, Symbol
 
 from derive.emit.arrays import Arrays
-from derive.emit.layout import WIDEST, wrapped
+from derive.emit.layout import WIDEST
 from derive.emit.lines import Line, reduction
 from derive.emit.order import factors_of
 from derive.emit.printer import Library, Printer
@@ -49,13 +49,12 @@ class FunctionWriter:
         plain = [self.name(one) for one in (*self.stated.parameters, *self.stated.counted)]
         return [*plain, *(f"{self.name(one)}={EPSILON}" for one in self.stated.constants)]
 
-    def body(self) -> str:
-        """The function without its signature and docstring."""
+    def body(self) -> list[str]:
+        """The statements of the function."""
         middle = list(self.lines())
         result = f"return {', '.join(self.results())}"
         start = self.prologue([*middle, result])
-        text = "\n".join([*start, *([""] if start else []), *self.remarks(), *middle, result])
-        return "\n".join(wrapped(line, WIDEST - 4) for line in text.split("\n"))
+        return [*start, *([""] if start else []), *self.remarks(), *middle, result]
 
     def lines(self) -> Iterator[str]:
         """What is computed, line by line on whole arrays."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import ClassVar
 
-from derive.emit.blocks import BlockWriter
-from derive.emit.files import FileWriter, fused, unfused
+from derive.emit.files import FileWriter, Plans, fused, tuple_of, unfused
+from derive.emit.layout import WIDEST, function, wrapped
 from derive.emit.library_functions import WideWriter
 from derive.emit.printer import Library
 
@@ -16,7 +16,8 @@ __all__ = ["JaxFile"]
 WIDE = '''\
 def _wide(*arrays):
     """In float32 at least: half precision is for storage, not for sums."""
-    return [jnp.asarray(one, jnp.promote_types(jnp.result_type(one), jnp.float32)) for one in arrays]'''
+    dtypes = (jnp.promote_types(jnp.result_type(one), jnp.float32) for one in arrays)
+    return [jnp.asarray(one, dtype) for one, dtype in zip(arrays, dtypes, strict=True)]'''
 
 
 class JaxWriter(WideWriter):
@@ -38,7 +39,7 @@ class JaxFile(FileWriter):
     def imports(self) -> str:
         standard = ["import math"] if "math" in self.needs else []
         standard += ["from functools import partial"] if self.recipe.forward.counted else []
-        third = ["import jax", *(["import jax.scipy"] if "erf" in self.needs else []), "import jax.numpy as jnp"]
+        third = ["import jax", "import jax.numpy as jnp", *(["import jax.scipy"] if "erf" in self.needs else [])]
         return "\n\n".join(filter(None, ("\n".join(standard), "\n".join(third))))
 
     def notes(self) -> Iterator[str]:
@@ -48,7 +49,7 @@ class JaxFile(FileWriter):
             " float32 and returned as it came."
         )
 
-    def traffic(self, plans: list[tuple[str, BlockWriter]]) -> str:
+    def traffic(self, plans: Plans) -> str:
         return (
             f"Memory traffic, in arrays of the size of the data: fused by jit, {fused(plans)} at least; with a kernel"
             f" for each operation {unfused(plans)}."
@@ -60,68 +61,41 @@ class JaxFile(FileWriter):
     # --- custom_vjp --------------------------------------------------------------------------------------------------
 
     def more(self) -> Iterator[str]:
-        yield self._primal()
-        yield self._forward()
-        yield f"{self._backward()}\n\n\n{self.names.function}.defvjp(_{self.names.forward}, _{self.names.backward})"
+        yield self._function_of_arguments()
+        yield self._with_saved()
+        yield self._gradients()
+        yield wrapped(f"{self.names.function}.defvjp(_{self.names.forward}, _{self.names.backward})", WIDEST)
 
-    @property
-    def _arguments(self) -> list[str]:
+    def _function_of_arguments(self) -> str:
         forward = self.recipe.forward
-        return [self.recipe.name(one) for one in (*forward.parameters, *forward.counted, *forward.constants)]
-
-    @property
-    def _counted(self) -> list[str]:
-        return [self.recipe.name(one) for one in self.recipe.forward.counted]
-
-    @property
-    def _extra(self) -> list[str]:
-        return [self.recipe.name(one) for one in self.recipe.forward.returns[1:]]
-
-    def _primal(self) -> str:
-        forward = self.recipe.forward
-        places = tuple(self._arguments.index(one) for one in self._counted)
+        places = tuple(self.arguments.index(one) for one in self.called(forward.counted))
         decorator = f"@partial(jax.custom_vjp, nondiff_argnums={places})" if places else "@jax.custom_vjp"
+        call = f"{self.names.forward}({', '.join(self.arguments)})"
+        said = f"{self.document.layer.title}: {self.output}, with its closed-form gradient."
         signature = self.made(forward).signature(self.names.function)
-        said = (
-            f'"""{self.document.layer.title}: {self.recipe.name(forward.returns[0])}, with its closed-form gradient."""'
-        )
-        call = f"{self.names.forward}({', '.join(self._arguments)})"
-        return f"{decorator}\n{signature}\n    {said}\n    return {call}{'[0]' if self._extra else ''}"
+        return f"{decorator}\n" + function(signature, [f"return {call}{'[0]' if self.extra else ''}"], said)
 
-    def _forward(self) -> str:
-        output = self.recipe.name(self.recipe.output)
-        results = ", ".join([output, *self._extra])
-        saved = self._saved
-        kept = f"({', '.join(saved)}{',' if len(saved) == 1 else ''})"
-        arguments = ", ".join(self._arguments)
-        return (
-            f"def _{self.names.forward}({arguments}):\n"
-            f"    {results} = {self.names.forward}({arguments})\n"
-            f"    return {output}, {kept}"
-        )
+    def _with_saved(self) -> str:
+        """The forward pass with what the gradient needs of it."""
+        arguments, saved = ", ".join(self.arguments), self._saved
+        kept = tuple_of(saved) if len(saved) == 1 else f"({', '.join(saved)})"
+        call = f"{', '.join([self.output, *self.extra])} = {self.names.forward}({arguments})"
+        return function(f"def _{self.names.forward}({arguments}):", [call, f"return {self.output}, {kept}"])
 
     @property
     def _saved(self) -> list[str]:
         """What backward takes but for the upstream gradient and the numbers of groups."""
-        backward = self.recipe.backward
-        read = (*backward.parameters, *backward.constants)
-        return [self.recipe.name(one) for one in read if one != self.recipe.upstream]
+        read = (*self.recipe.backward.parameters, *self.recipe.backward.constants)
+        return self.called(one for one in read if one != self.recipe.upstream)
 
-    def _backward(self) -> str:
+    def _gradients(self) -> str:
         backward = self.recipe.backward
-        upstream = self.recipe.name(self.recipe.upstream)
-        saved = ", ".join(self._saved)
-        results = ", ".join(map(self.recipe.name, backward.returns))
-        groups = [self.recipe.name(one) for one in backward.counted]
-        constants = [self.recipe.name(one) for one in backward.constants]
-        plain = [self.recipe.name(one) for one in backward.parameters]
-        forward = self.recipe.forward
-        given = [self.recipe.gradients[one] for one in (*forward.parameters, *forward.constants)]
-        returned = ", ".join("None" if one is None else self.recipe.name(one) for one in given)
-        unpacked = f"    {saved}{',' if len(self._saved) == 1 else ''} = saved\n" if saved else ""
-        return (
-            f"def _{self.names.backward}({', '.join([*groups, 'saved', upstream])}):\n"
-            f"{unpacked}"
-            f"    {results} = {self.names.backward}({', '.join([*plain, *groups, *constants])})\n"
-            f"    return {returned}{',' if len(given) == 1 else ''}"
-        )
+        groups = self.called(backward.counted)
+        arguments = [*self.called(backward.parameters), *groups, *self.called(backward.constants)]
+        returned = [*self.returned, *("None" for _ in self.recipe.forward.constants)]
+        lines = [
+            *([f"{tuple_of(self._saved)} = saved"] if self._saved else []),
+            f"{', '.join(self.called(backward.returns))} = {self.names.backward}({', '.join(arguments)})",
+            f"return {tuple_of(returned)}",
+        ]
+        return function(f"def _{self.names.backward}({', '.join([*groups, 'saved', self.upstream])}):", lines)

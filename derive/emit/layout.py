@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from textwrap import wrap
 
-__all__ = ["WIDEST", "indented", "wrapped"]
+__all__ = ["WIDEST", "docstring", "function", "indented", "wrapped"]
 
 WIDEST = 100
 """Characters of the longest line of emitted source."""
@@ -15,6 +16,19 @@ OPENING, CLOSING = "([{", ")]}"
 def indented(text: str, depth: int = 1) -> str:
     """Every line of a text moved to the right."""
     return "\n".join("    " * depth + line if line else line for line in text.split("\n"))
+
+
+def function(head: str, lines: Iterable[str], doc: str = "") -> str:
+    """A function or method: its `def` line, a docstring if there is one, and its statements."""
+    text = "\n".join([*([docstring(doc)] if doc else []), *lines])
+    body = (wrapped(line, WIDEST - 4) for line in text.split("\n"))
+    return "\n".join([wrapped(head, WIDEST), *map(indented, body)])
+
+
+def docstring(text: str) -> str:
+    """A text as a docstring, whatever it holds."""
+    safe = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'"""{safe}\n"""' if "\n" in safe else f'"""{safe}"""'
 
 
 def wrapped(line: str, width: int) -> str:
@@ -41,13 +55,44 @@ def _broken(code: str, width: int) -> str:
         name, _, parameters = statement.removesuffix("):").partition("(")
         return _below(f"{name}(", _split(parameters, ", "), "):")
     start, parts = _arguments(statement)
-    return _below(statement[:start], parts, statement[-1]) if parts else _by_terms(statement)
+    return _below(statement[:start], parts, statement[-1]) if parts else _by_terms(statement, width)
 
 
-def _by_terms(statement: str) -> str:
+def _by_terms(statement: str, width: int) -> str:
     target, equals, value = statement.partition("= ")
-    terms = "\n".join(map(indented, _terms(value)))
-    return f"{target}{equals}(\n{terms}\n)" if equals else statement
+    if not equals:
+        return statement
+    return "\n".join([f"{target}{equals}(", *map(indented, _spread(value, width - 4)), ")"])
+
+
+def _spread(value: str, width: int) -> list[str]:
+    """A formula term by term, or else factor by factor, and its brackets in the same way where they are too long."""
+    if len(value) <= width:
+        return [value]
+    for marks in ((" + ", " - "), (" * ", " / ")):
+        pieces = _split(value, *marks)
+        if len(pieces) > 1:
+            return [line for piece in pieces for line in _in_brackets(piece.strip(), width)]
+    return _in_brackets(value, width)
+
+
+def _in_brackets(piece: str, width: int) -> list[str]:
+    """A term or factor behind its sign; what stands in its brackets on lines of its own if it is too long."""
+    sign = piece[:2] if piece[:2] in {"+ ", "- ", "* ", "/ "} else ""
+    operand = piece.removeprefix(sign)
+    if len(piece) <= width or not operand.startswith("(") or _closing(operand) != len(operand) - 1:
+        return [piece]
+    return [f"{sign}(", *map(indented, _spread(operand[1:-1], width - 4)), ")"]
+
+
+def _closing(text: str) -> int:
+    """Where the bracket is closed that a text starts with."""
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter in OPENING) - (letter in CLOSING)
+        if depth == 0:
+            return place
+    return -1
 
 
 def _below(start: str, parts: list[str], end: str) -> str:
@@ -69,23 +114,13 @@ def _arguments(code: str) -> tuple[int, list[str]]:
     return 0, []
 
 
-def _split(text: str, mark: str) -> list[str]:
-    """The parts of a text between marks that are in no brackets."""
+def _split(text: str, *marks: str) -> list[str]:
+    """The parts of a text between marks that are in no brackets. A mark that is no comma stays ahead of its part."""
     parts, depth, last = [], 0, 0
     for place, letter in enumerate(text):
         depth += (letter in OPENING) - (letter in CLOSING)
-        if depth == 0 and text.startswith(mark, place):
+        found = next((mark for mark in marks if depth == 0 and text.startswith(mark, place)), None)
+        if found is not None:
             parts.append(text[last:place])
-            last = place + len(mark)
+            last = place + (len(found) if found == ", " else 0)
     return [*parts, text[last:]]
-
-
-def _terms(value: str) -> list[str]:
-    """The terms of a sum, each with its sign."""
-    first, *rest = [piece for part in _split(value, " + ") for piece in _differences(part)]
-    return [first.removeprefix("+ "), *rest]
-
-
-def _differences(part: str) -> list[str]:
-    first, *rest = _split(part, " - ")
-    return [f"+ {first}", *(f"- {one}" for one in rest)]

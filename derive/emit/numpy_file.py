@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import ClassVar
 
-from derive.emit.blocks import BlockWriter
-from derive.emit.files import FileWriter
+from derive.emit.blocks import BlockWriter, Traffic
+from derive.emit.files import FileWriter, Plans
 from derive.emit.printer import Library
 
 __all__ = ["NumpyFile"]
@@ -51,17 +51,12 @@ class NumpyFile(FileWriter):
         if "erf" in self.needs:
             yield ERF
 
-    def traffic(self, plans: list[tuple[str, BlockWriter]]) -> str:
-        parts = [
-            f"{name} reads {reads} and writes {writes} in {passes}"
-            for name, reads, writes, passes in map(_counted, plans)
-        ]
+    def traffic(self, plans: Plans) -> str:
+        parts = [f"{name} {_passes(plan.traffic)}" for name, plan in plans.items()]
         said = f"Memory traffic, in arrays of the size of the data: {'; '.join(parts)}."
         return f"{said} The rest of the work is done on blocks of rows that stay in the cache."
 
 
-def _counted(pair: tuple[str, BlockWriter]) -> tuple[str, int, int, str]:
-    name, plan = pair
-    reads, writes = (sum(map(len, each)) for each in (plan.traffic.reads, plan.traffic.writes))
-    count = len(plan.traffic.reads)
-    return name, reads, writes, "1 pass" if count == 1 else f"{count} passes"
+def _passes(traffic: Traffic) -> str:
+    (reads, writes), count = traffic.moved, len(traffic.reads)
+    return f"reads {reads} and writes {writes} in {count} {'pass' if count == 1 else 'passes'}"

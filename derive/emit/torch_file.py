@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import ClassVar
 
-from sympy import Symbol
-
-from derive.emit.blocks import BlockWriter
-from derive.emit.files import FileWriter, fused, unfused
-from derive.emit.layout import indented
+from derive.emit.files import FileWriter, Plans, fused, tuple_of, unfused
+from derive.emit.layout import docstring, function, indented
 from derive.emit.library_functions import WideWriter
 from derive.emit.printer import Library
 
@@ -54,7 +51,7 @@ class TorchFile(FileWriter):
             " Half precision is computed in float32 and returned as it came."
         )
 
-    def traffic(self, plans: list[tuple[str, BlockWriter]]) -> str:
+    def traffic(self, plans: Plans) -> str:
         return (
             f"Memory traffic, in arrays of the size of the data: with a kernel for each operation {unfused(plans)};"
             f" fused, as by torch.compile, {fused(plans)}."
@@ -67,79 +64,56 @@ class TorchFile(FileWriter):
 
     def more(self) -> Iterator[str]:
         yield f"class {self.names.type}(torch.autograd.Function):\n" + indented("\n\n".join(self._methods()))
-        yield self._apply()
+        signature = self.made(self.recipe.forward).signature(self.names.function)
+        call = f"{self.names.type}.apply({', '.join(self.arguments)})"
+        said = f"{self.document.layer.title}: {self.output}, differentiable."
+        yield function(signature, [f"return {call}{'[0]' if self.extra else ''}"], said)
 
     def _methods(self) -> Iterator[str]:
-        arguments = ", ".join(self._arguments)
-        yield f'"""{self.document.layer.title} with its closed-form gradient."""'
+        arguments = ", ".join(self.arguments)
+        call = f"return {self.names.forward}({arguments})"
+        yield docstring(f"{self.document.layer.title} with its closed-form gradient.")
         yield "generate_vmap_rule = True"
-        yield f"@staticmethod\ndef forward({arguments}):\n    return {self.names.forward}({arguments})"
-        yield "@staticmethod\ndef setup_context(ctx, inputs, output):\n" + indented("\n".join(self._context()))
-        yield "@staticmethod\ndef backward(ctx, *upstream):\n" + indented("\n".join(self._backward()))
-
-    @property
-    def _arguments(self) -> list[str]:
-        forward = self.recipe.forward
-        return [self.recipe.name(one) for one in (*forward.parameters, *forward.counted, *forward.constants)]
-
-    @property
-    def _numbers(self) -> list[str]:
-        """Arguments that are no tensors."""
-        forward = self.recipe.forward
-        return [self.recipe.name(one) for one in (*forward.counted, *forward.constants)]
-
-    @property
-    def _returned(self) -> tuple[Symbol, ...]:
-        """What the forward function returns beside the output."""
-        return self.recipe.forward.returns[1:]
+        yield "@staticmethod\n" + function(f"def forward({arguments}):", [call])
+        yield "@staticmethod\n" + function("def setup_context(ctx, inputs, output):", self._context())
+        yield "@staticmethod\n" + function("def backward(ctx, *upstream):", self._gradients())
 
     @property
     def _kept(self) -> list[str]:
         """The tensors to save: what backward reads, and what it takes to compute its statistics again."""
         forward, backward = self.recipe.forward, self.recipe.backward
         read = [one for one in backward.parameters if one != self.recipe.upstream]
-        again = forward.parameters if self._returned else ()
-        inputs = [one for one in forward.parameters if one in read or one in again]
-        return [self.recipe.name(one) for one in (*inputs, *(one for one in read if one not in forward.parameters))]
+        inputs = [one for one in forward.parameters if one in read or self.extra]
+        return self.called((*inputs, *(one for one in read if one not in forward.parameters)))
 
     def _context(self) -> Iterator[str]:
         """Takes inputs and outputs apart and saves what is needed."""
         kept = self._kept
-        taken = [f"ctx.{one}" if one in self._numbers else one if one in kept else "_" for one in self._arguments]
+        taken = [f"ctx.{one}" if one in self.numbers else one if one in kept else "_" for one in self.arguments]
         if set(taken) != {"_"}:
-            yield f"{', '.join(taken)} = inputs" if len(taken) > 1 else f"({taken[0]},) = inputs"
-        if self._returned:
-            output = self.recipe.name(self.recipe.output)
-            extra = [self.recipe.name(one) for one in self._returned]
-            yield f"{', '.join([output if output in kept else '_', *extra])} = output"
-            yield f"ctx.mark_non_differentiable({', '.join(extra)})"
-        elif self.recipe.name(self.recipe.output) in kept:
-            yield f"{self.recipe.name(self.recipe.output)} = output"
+            yield f"{tuple_of(taken)} = inputs"
+        output = self.output if self.output in kept else "_"
+        if self.extra:
+            yield f"{tuple_of([output, *self.extra])} = output"
+            yield f"ctx.mark_non_differentiable({', '.join(self.extra)})"
+        elif output != "_":
+            yield f"{output} = output"
         yield f"ctx.save_for_backward({', '.join(kept)})"
 
-    def _backward(self) -> Iterator[str]:
+    def _gradients(self) -> Iterator[str]:
         kept, backward = self._kept, self.recipe.backward
-        name = self.recipe.name(self.recipe.upstream)
-        yield f"{name} = upstream[0]"
+        yield f"{self.upstream} = upstream[0]"
         if kept:
-            yield f"{', '.join(kept)} = ctx.saved_tensors" if len(kept) > 1 else f"({kept[0]},) = ctx.saved_tensors"
-        if self._returned:
-            numbers = [f"ctx.{one}" if one in self._numbers else one for one in self._arguments]
-            extra = [self.recipe.name(one) for one in self._returned]
+            yield f"{tuple_of(kept)} = ctx.saved_tensors"
+        if self.extra:
+            arguments = (f"ctx.{one}" if one in self.numbers else one for one in self.arguments)
             yield "if torch.is_grad_enabled():  # a graph of the gradient is wanted, and these are part of it"
-            yield f"    _, {', '.join(extra)} = {self.names.forward}({', '.join(numbers)})"
-        plain = [self.recipe.name(one) for one in backward.parameters]
-        numbers = [f"ctx.{self.recipe.name(one)}" for one in (*backward.counted, *backward.constants)]
-        results = [self.recipe.name(one) for one in backward.returns]
-        call = f"{self.names.backward}({', '.join([*plain, *numbers])})"
-        yield f"{', '.join(results)} = {call}"
-        given = [self.recipe.gradients[one] for one in self.recipe.forward.parameters]
-        returned = [self.recipe.name(one) if one is not None else "None" for one in given]
-        yield f"return {', '.join([*returned, *('None' for _ in self._numbers)])}"
-
-    def _apply(self) -> str:
-        signature = self.made(self.recipe.forward).signature(self.names.function)
-        output, *_ = self.recipe.forward.returns
-        said = f'"""{self.document.layer.title}: {self.recipe.name(output)}, differentiable."""'
-        call = f"{self.names.type}.apply({', '.join(self._arguments)})"
-        return f"{signature}\n    {said}\n    return {call}{'[0]' if self._returned else ''}"
+            yield f"    {tuple_of(['_', *self.extra])} = {self.names.forward}({', '.join(arguments)})"
+        numbers = (f"ctx.{one}" for one in self.called((*backward.counted, *backward.constants)))
+        call = f"{self.names.backward}({', '.join([*self.called(backward.parameters), *numbers])})"
+        gradients, returned = self.called(backward.returns), [*self.returned, *("None" for _ in self.numbers)]
+        if gradients == returned:
+            yield f"return {call}"
+        else:
+            yield f"{', '.join(gradients)} = {call}"
+            yield f"return {', '.join(returned)}"
