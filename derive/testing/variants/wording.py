@@ -23,6 +23,7 @@ from derive.notation.syntax import (
     Name,
     Node,
     Number,
+    Partial,
     Power,
     Product,
     Root,
@@ -179,7 +180,7 @@ class _Place:
         match self.old, self.new:
             case Name() as old, Name() as new if bare(old) == bare(new):
                 return self._other_index(old, new)
-            case Name(), Name() | Addition():
+            case Name() | Partial(), Name() | Partial() | Addition():
                 return f"{self._said(self.new)} stands where {self._said(self.old)} belongs{self.where}"
         return None
 
