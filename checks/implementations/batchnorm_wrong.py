@@ -304,7 +304,7 @@ def gamma_of_the_first_feature(dy, x, gamma, eps):
 
 
 def channels_broadcast_from_the_right(dy, xhat, gamma, rstd):
-    """Wrong for images: (channel,) meets the last axis, not the second: an error, or a wrong value where W = C."""
+    """Right for matrices only: for images (channel,) meets the last axis: an error, or a wrong value where W = C."""
     dims = _dims(dy)
     return gamma * rstd * (dy - dy.mean(dims, keepdims=True) - xhat * (dy * xhat).mean(dims, keepdims=True))
 

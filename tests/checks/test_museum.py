@@ -124,7 +124,8 @@ def table():
 def test_the_table_has_every_function_that_can_be_compared_and_the_verdict_it_must_get():
     rows = dict(table())
     compared = {name for name, entry in BY_NAME.items() if entry["verdict"] != "refused"}
-    assert compared - set(rows) == {"bad_citizens.py:exits", "bad_citizens.py:hangs"}
+    left_out = {"bad_citizens.py:exits", "bad_citizens.py:hangs", "cannot_be_imported.py:batchnorm_backward"}
+    assert compared - set(rows) == left_out
     assert set(rows) <= compared
     for name, (is_, said, *_) in rows.items():
         verdict = BY_NAME[name]["verdict"]
