@@ -26,6 +26,7 @@ import pytest
 
 import derive
 from derive import cli
+from derive.errors import OutputError
 from derive.report import report
 from derive.write.wrap import columns
 
@@ -111,7 +112,7 @@ WRONG = [
     (["-o", "missing/x.json"], "missing"),
     (["-o", "x.foo"], ".json"),
     (["-o", "x"], ".json"),
-    (["-o", ""], ".json"),
+    (["-o", ""], "is a folder"),
     (["-o", "folder.json"], "folder"),
     (["-o", "folder.json/"], "folder"),
     (["-o", "file.txt/x.json"], "file.txt"),
@@ -255,7 +256,7 @@ def proved_report():
 @pytest.mark.parametrize(("verdict", "code"), VERDICTS)
 def test_the_exit_code_is_the_verdicts_whatever_the_format(monkeypatch, capsys, verdict, code, form):
     """A stub report: no layer of the project is undecided."""
-    monkeypatch.setattr(cli, "_derive", lambda _: replace(proved_report(), verdict=verdict))
+    monkeypatch.setattr(cli.derivation, "_derive", lambda _: replace(proved_report(), verdict=verdict))
     monkeypatch.setattr(gc, "disable", lambda: None)
     monkeypatch.setattr(sys, "argv", ["derive-bn", "--format", form])
     with pytest.raises(SystemExit) as ended:
@@ -348,7 +349,7 @@ def test_ctrl_c_at_the_keyboard():
     """The same to the program itself, as soon as it says that it is at work."""
     program = (
         "import sys, time, derive.cli as cli\n"
-        "cli._derive = lambda ask: (print('at work', flush=True), time.sleep(60))\n"
+        "cli.derivation._derive = lambda ask: (print('at work', flush=True), time.sleep(60))\n"
         "sys.argv = ['derive-bn', '--m', '4']\n"
         "cli.main()"
     )
@@ -469,21 +470,21 @@ FAILURES = [OSError(28, "No space left on device"), KeyboardInterrupt()]
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda one: type(one).__name__)
-@pytest.mark.parametrize("method", ["write_text", "replace"])
+@pytest.mark.parametrize("method", ["write_bytes", "replace"])
 def test_a_failure_while_writing_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, failure, method):
     target = tmp_path / "x.json"
     target.write_text("old")
-    write = Path.write_text
+    write = Path.write_bytes
 
     def fail(self, *arguments, **options):
-        if method == "write_text":
+        if method == "write_bytes":
             write(self, *arguments, **options)
         raise failure
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, method, fail)
-        with pytest.raises((cli.OutputError, KeyboardInterrupt)):
-            cli._replace(target, "new")
+        with pytest.raises((OutputError, KeyboardInterrupt)):
+            cli.output.replace(target, "new")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

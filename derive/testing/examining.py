@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
+import numpy as np
+
 from derive.errors import DeriveError
 from derive.graph import Node
 from derive.layers.layer import Layer
@@ -21,7 +23,7 @@ from derive.report.examination import Examination, Failing, Inaccurate, Output
 from derive.testing.arrangement import Arrangement, arrangements, vector
 from derive.testing.battery import EPSILONS, Case, Drawn, battery, draw
 from derive.testing.binding import Binding, bindings, has_upstream, knows_epsilon
-from derive.testing.call import Call, Outcome
+from derive.testing.call import Call, Outcome, Returned
 from derive.testing.calls import Caller, perturbed
 from derive.testing.diagnosis import Observation, diagnose
 from derive.testing.frameworks import FRAMEWORKS
@@ -33,7 +35,7 @@ from derive.testing.truth import UNITS, Known, Truth
 __all__ = ["Request", "examine"]
 
 DEFAULT_EPSILON = 1e-5
-PRINTS = "it prints to standard output"
+PRINTS, CHANGES = "it prints to standard output", "it changes its argument"
 TRIES = 2
 """Calls with perturbed arguments that tell whether an error is one of rounding."""
 MOST_FAILING = 8
@@ -130,6 +132,7 @@ class _Finding:
 
     of: str
     case: Case
+    rank: int
     condition: str
     judged: Judged
     observation: Observation | None
@@ -153,8 +156,8 @@ class _Examining:
         chosen = self._chosen(ways)
         findings = [one for case in self._battery(chosen) for one in self._case(case, chosen[case.arrangement])]
         home = chosen[0]
-        by_gradient = {of: [one for one in findings if one.of == of] for of in home.truth.names}
-        outputs = tuple(self._output(of, found, home) for of, found in by_gradient.items() if found)
+        by_gradient = {of: [one for one in findings if one.of == of] for of in _returned(home.truth.names, findings)}
+        outputs = tuple(self._output(of, found, chosen) for of, found in by_gradient.items() if found)
         return Examination(
             self.said,
             home.truth.layer.name,
@@ -254,6 +257,8 @@ class _Examining:
             self.notes["it takes no upstream gradient, so that is 1"] = None
         calls = self._caller(way.truth, way.binding).calls(case, drawn)
         outcomes = self._run(calls, _condition(case, way.truth))
+        if case.seed == 0:
+            self._compare(outcomes[0], self._run(calls[:1], "")[0])
         condition = _condition(case, way.truth)
         worst: dict[str, _Finding] = {}
         for number, outcome in enumerate(outcomes):
@@ -262,10 +267,19 @@ class _Examining:
             if case.kind != "plain" and any(one.status == "wrong" for one in found.values()):
                 found = self._excused(found, calls[number], way, (case, known))
             for of, judged in found.items():
-                finding = _Finding(of, case, condition, judged, _observation(case, drawn, number, judged, known[of]))
+                rank = way.truth.arrangement.rank
+                finding = _Finding(
+                    of, case, rank, condition, judged, _observation(case, drawn, number, judged, known[of])
+                )
                 if of not in worst or _worse(judged, worst[of].judged):
                     worst[of] = finding
         return list(worst.values())
+
+    def _compare(self, one: Outcome, other: Outcome) -> None:
+        """A function has one result for the same arguments, whatever was called before."""
+        pairs = zip(one.returned, other.returned, strict=False)
+        if not one.error and not other.error and not all(_alike(*pair) for pair in pairs):
+            self.problems["it gives another result for the same arguments"] = None
 
     def _excused(
         self, found: Mapping[str, Judged], one: Call, way: _Way, what: tuple[Case, Mapping[str, Known]]
@@ -291,7 +305,7 @@ class _Examining:
             if outcome.printed.strip() and not any(one.startswith(PRINTS) for one in self.problems):
                 self.problems[f"{PRINTS}: {_first_line(outcome.printed)}"] = None
             for name in outcome.changed:
-                self.problems[f"it changes its argument {name}"] = None
+                self.problems[f"{CHANGES} {name}"] = None
             if outcome.timed_out:
                 self.stopped = True
                 self.problems[f"{outcome.error} ({condition})"] = None
@@ -317,8 +331,8 @@ class _Examining:
         """Every gradient failed, for a function that gave none."""
         return _all_failed(home.truth, home.said or next(iter(self.problems), "it returned no gradient"))
 
-    def _output(self, of: str, findings: Sequence[_Finding], home: _Way) -> Output:
-        failed = [one for one in findings if one.judged.failed and not _for_want_of_range(one, findings)]
+    def _output(self, of: str, findings: Sequence[_Finding], chosen: Sequence[_Way]) -> Output:
+        failed = [one for one in findings if one.judged.failed and not self._told_already(one, findings)]
         failing = tuple(_failing(one) for one in failed[:MOST_FAILING])
         plain = [
             one.judged.relative for one in findings if one.case.kind == "plain" and one.judged.relative is not None
@@ -330,17 +344,41 @@ class _Examining:
             max(plain, default=None),
             failing,
             () if failed else tuple(_inaccurate([one for one in findings if one.judged.status == "inaccurate"])),
-            self._diagnosis(of, findings, home) if failed else None,
+            self._diagnosis(of, findings, chosen) if failed else None,
         )
 
-    def _diagnosis(self, of: str, findings: Sequence[_Finding], home: _Way) -> str | None:
-        seen = [one for one in findings if one.observation is not None and one.case.arrangement == 0]
-        observations = [one.observation for one in seen if one.observation is not None]
-        if any(one.judged.failed for one in seen):
-            found = diagnose(home.truth.derivation, of, observations)
-            if found is not None:
-                return found.words
-        return _from_conditions(findings)
+    def _told_already(self, one: _Finding, findings: Sequence[_Finding]) -> bool:
+        """Whether a failure only follows from what is told of the function elsewhere."""
+        if any(problem.startswith(CHANGES) for problem in self.problems) and one.case.memory == "broadcast":
+            return one.judged.status == "missing"  # it writes into what can't be written to
+        return _for_want_of_range(one, findings)
+
+    def _diagnosis(self, of: str, findings: Sequence[_Finding], chosen: Sequence[_Way]) -> str | None:
+        """What it is instead, at the first rank at which plain data fails; or what the failing cases have in common."""
+        told = _from_conditions(findings)
+        for number, way in enumerate(chosen):
+            seen = [one for one in findings if one.observation is not None and one.case.arrangement == number]
+            if any(one.judged.failed for one in seen):
+                observations = [one.observation for one in seen if one.observation is not None]
+                found = diagnose(way.truth.derivation, of, observations)
+                if found is None:
+                    return told
+                return found.words if number == 0 else f"{told}: there {found.words}"
+        return told
+
+
+def _returned(names: Sequence[str], findings: Sequence[_Finding]) -> tuple[str, ...]:
+    """The gradients that were returned at least once; all of them if none ever was."""
+    seen = {one.of for one in findings if one.judged.status != "missing"}
+    return tuple(of for of in names if of in seen) or tuple(names)
+
+
+def _alike(one: Returned, other: Returned) -> bool:
+    if one.array is None or other.array is None:
+        return one.array is other.array
+    if np.shape(one.array) != np.shape(other.array):
+        return False
+    return bool(np.allclose(one.array, other.array, 1e-6, 0, equal_nan=True))
 
 
 def _drawn(case: Case, truth: Truth, *, positive: bool | None = None) -> tuple[Drawn, bool]:
@@ -393,7 +431,9 @@ def _for_want_of_range(one: _Finding, findings: Sequence[_Finding]) -> bool:
 
 def _observation(case: Case, drawn: Drawn, number: int, judged: Judged, known: Known) -> Observation | None:
     """What the diagnosis is to explain: plain cases of moderate size alone."""
-    if case.kind != "plain" or case.dtype != "float64" or judged.found is None or case.said == "large":
+    if case.kind != "plain" or case.dtype != "float64" or case.said == "large":
+        return None
+    if judged.found is None or np.iscomplexobj(judged.found):
         return None
     return Observation(drawn.inputs, drawn.upstreams[number], judged.found, known.value, known.tight)
 
@@ -404,19 +444,21 @@ def _from_conditions(findings: Sequence[_Finding]) -> str | None:
     failed: dict[str, list[bool]] = defaultdict(list)
     for one in findings:
         if one.case.kind == "plain" or one.case.arrangement not in lost:
-            failed[_kind(one.case)].append(one.judged.failed)
+            failed[_kind(one)].append(one.judged.failed)
     wrong = [kind for kind, each in failed.items() if any(each)]
     said = {one.judged.said for one in findings if one.judged.failed and one.judged.said}
     if len(wrong) == len(failed) or not wrong[0]:
-        return next(iter(said)) if len(said) == 1 else None
+        first = next(one for one in findings if one.judged.failed)
+        return first.judged.said or None
     reason = f": {next(iter(said))}" if len(said) == 1 else ""
     return f"right, but not for {' and '.join(wrong)}{reason}"
 
 
-def _kind(case: Case) -> str:
+def _kind(one: _Finding) -> str:
     """What is particular about a case; nothing about a plain one of the first rank."""
+    case = one.case
     if case.kind == "plain" and not case.said:
-        return f"rank {len(case.sizes)}" if case.arrangement else ""
+        return f"rank {one.rank}" if case.arrangement else ""
     return case.dtype if case.kind == "dtype" else case.said
 
 

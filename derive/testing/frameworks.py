@@ -215,7 +215,7 @@ FRAMEWORKS: Mapping[str, Framework] = {one.name: one for one in (Framework(), To
 
 
 def framework_of(function: Any) -> str:  # noqa: ANN401
-    """The framework of a function: told by its kind, as of an `autograd.Function`, or by what alone its file imports."""
+    """The framework of a function, told by its kind, as an `autograd.Function`, or by what alone its file imports."""
     module = type(function).__module__.partition(".")[0] if not inspect.isclass(function) else ""
     bases = {base.__module__.partition(".")[0] for base in getattr(function, "__mro__", ())}
     for name in ("torch", "jax"):
