@@ -470,14 +470,14 @@ FAILURES = [OSError(28, "No space left on device"), KeyboardInterrupt()]
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda one: type(one).__name__)
-@pytest.mark.parametrize("method", ["write_text", "replace"])
+@pytest.mark.parametrize("method", ["write_bytes", "replace"])
 def test_a_failure_while_writing_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, failure, method):
     target = tmp_path / "x.json"
     target.write_text("old")
-    write = Path.write_text
+    write = Path.write_bytes
 
     def fail(self, *arguments, **options):
-        if method == "write_text":
+        if method == "write_bytes":
             write(self, *arguments, **options)
         raise failure
 

@@ -40,6 +40,7 @@ derive-bn --layer layernorm     layer norm, for every size
 derive-bn --axes N,C,H,W        batch norm of images
 derive-bn --layer own.tex       your own, from its equations; or own.py:name
 derive-bn --m 4 -o report.pdf   a typeset report
+derive-bn --accuracy            how accurate it is; -o plot.svg plots it
 derive-bn check notes.tex       verify a derivation somebody wrote
 derive-bn test norms.py:bwd     check a backward function against the proof
 derive-bn emit --target torch   write the forward and backward pass as code
@@ -60,6 +61,7 @@ class Request:
     output: str | None
     thorough: bool
     stable: bool
+    accuracy: bool
 
 
 @click.group(
@@ -82,6 +84,9 @@ class Request:
 @click.option("--forward-mode", is_flag=True, help="Show forward mode too: Jacobian–vector product and Jacobian.")
 @click.option("--format", "form", type=FORMATS.names, help="Output format. The ending of -o picks it too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE: .txt, .json, .tex, .pdf or .md.")
+@click.option(
+    "--accuracy", is_flag=True, help="Measure the gradients' errors against 60 digits; -o takes .png and .svg too."
+)
 @click.option("--thorough", is_flag=True, help="Run every numerical check: hard data, float32, every library there is.")
 @click.option("--stable", is_flag=True, help="Leave out times, measured errors and versions, so that runs compare.")
 @click.version_option(__version__, prog_name="derive-bn")
@@ -96,6 +101,8 @@ def _run(ask: Request) -> int:
     from derive.own_layers import check_layer
 
     check_layer(ask.layer)
+    if ask.accuracy:
+        return _measure(ask)
     form = FORMATS.pick(ask.form, ask.output)
     if form == "pdf" and ask.output is None:
         raise OutputError("A PDF is not for the terminal. Name a file with -o.")
@@ -113,6 +120,17 @@ def _derive(ask: Request) -> Report:
     with of_own_file(ask.layer, "derived"):
         derivation = derive(layer, ask.m, order=ask.order, thorough=ask.thorough)
         return report(derivation, stable=ask.stable, forward_mode=ask.forward_mode)
+
+
+def _measure(ask: Request) -> int:
+    """The other thing to do with a layer. Options that say how to derive it have no meaning there."""
+    others = {"--m": ask.m is not None, "--order 2": ask.order != 1}
+    others |= {"--forward-mode": ask.forward_mode, "--thorough": ask.thorough}
+    for name in (name for name, given in others.items() if given):
+        raise click.UsageError(f"--accuracy varies m itself, at the first order, and takes no {name}. Leave that out.")
+    from derive.cli.accuracy import measured
+
+    return measured(ask.layer, ask.axes, ask.form, ask.output, stable=ask.stable)
 
 
 def _write(report: Report, form: str, output: str | None) -> None:

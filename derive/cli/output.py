@@ -36,7 +36,7 @@ def writer(place: str, *more: object) -> Callable[..., Any]:
 class Formats:
     """What a command can write: a writer and an ending for each format, and how its report looks on a terminal."""
 
-    writers: Mapping[str, Callable[..., str]]
+    writers: Mapping[str, Callable[..., Any]]
     endings: Mapping[str, str]
     terminal: Callable[[Any, Console], None]
 
@@ -67,12 +67,12 @@ class Formats:
             put(self.writers[form](report), output)
 
 
-def put(text: str, output: str | None) -> None:
+def put(content: str | bytes, output: str | None) -> None:
     """Into the file, or else onto standard output."""
     if output is not None:
-        replace(Path(output), text)
+        replace(Path(output), content)
     else:
-        click.echo(text, nl=False)
+        click.echo(content, nl=False)
 
 
 def width() -> int | None:
@@ -101,15 +101,15 @@ def _unwritable(target: Path, why: str | None) -> OutputError:
     return OutputError(f"{target} can't be written: {why}. Choose another place with -o.")
 
 
-def replace(target: Path, text: str) -> None:
+def replace(target: Path, content: str | bytes) -> None:
     """Writes the whole file or nothing: a temporary file beside it, then a rename. A device or pipe is written to."""
-    target = target.resolve()
+    target, whole = target.resolve(), content.encode() if isinstance(content, str) else content
     if target.exists() and not target.is_file():
-        target.write_text(text, encoding="utf-8", newline="\n")
+        target.write_bytes(whole)
         return
     temporary = target.with_name(f".{os.getpid()}.partial")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(whole)
         temporary.replace(target)
     except OSError as error:
         raise _unwritable(target, error.strerror) from None

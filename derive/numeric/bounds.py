@@ -47,8 +47,10 @@ class Bounded:
         """The natural magnitude, for what is not linear in the upstream gradient the magnitude itself."""
         return np.abs(self.value) if self.scale is None else self.scale
 
-    def _rounded(self, value: Array, error: Array, scale: Array | None) -> Bounded:
-        return Bounded(value, error + self.unit * np.abs(value), scale, self.unit)
+    def _rounded(self, value: Array, error: Callable[[], Array], scale: Array | None) -> Bounded:
+        """A rounded value with the error it already has; with a unit of 0 no errors are followed."""
+        known = error() + self.unit * np.abs(value) if self.unit else 0.0
+        return Bounded(value, known, scale, self.unit)
 
     def _number(self, other: Operand) -> Bounded:
         """A number in the program; an integer has no error, another is rounded to the dtype."""
@@ -67,28 +69,37 @@ class Bounded:
 
     def _plus(self, other: Bounded, operation: Callable[[Array, Array], Array]) -> Bounded:
         scale = self.size_of + other.size_of if self._linear(other) else None
-        return self._rounded(operation(self.value, other.value), self.error + other.error, scale)
+        return self._rounded(operation(self.value, other.value), lambda: self.error + other.error, scale)
 
     def __mul__(self, other: Operand) -> Bounded:
         factor = self._number(other)
-        error = np.abs(self.value) * factor.error + np.abs(factor.value) * self.error + self.error * factor.error
+
+        def error() -> Array:
+            return np.abs(self.value) * factor.error + np.abs(factor.value) * self.error + self.error * factor.error
+
         scale = self.size_of * factor.size_of if self._linear(factor) else None
         return self._rounded(self.value * factor.value, error, scale)
 
     def __truediv__(self, other: Operand) -> Bounded:
         divisor = self._number(other)
         value = self.value / divisor.value
-        error = (self.error + np.abs(value) * divisor.error) / np.abs(divisor.value)
+
+        def error() -> Array:
+            return (self.error + np.abs(value) * divisor.error) / np.abs(divisor.value)
+
         scale = self.size_of / np.abs(divisor.value) if self._linear(divisor) else None
         return self._rounded(value, error, scale)
 
     def __pow__(self, exponent: Operand) -> Bounded:
         power = self._number(exponent)
         value = self.value**power.value
-        slope = np.abs(power.value * self.value ** (power.value - 1))
-        error = slope * self.error
-        if np.any(power.error):
-            error += np.abs(value * np.log(np.abs(self.value))) * power.error
+
+        def error() -> Array:
+            own = np.abs(power.value * self.value ** (power.value - 1)) * self.error
+            if not np.any(power.error):
+                return own
+            return own + np.abs(value * np.log(np.abs(self.value))) * power.error
+
         return self._rounded(value, error, np.abs(value) if self._linear(power) else None)
 
     def __radd__(self, other: Operand) -> Bounded:
@@ -111,27 +122,31 @@ class Bounded:
         return Bounded(-self.value, self.error, self.scale, self.unit)
 
 
-SLOPES: dict[str, Callable[[Array], Array]] = {
-    "sqrt": lambda value: 0.5 / np.sqrt(value),
-    "exp": np.exp,
-    "log": lambda value: 1 / np.abs(value),
-    "tanh": np.ones_like,
-    "sin": np.ones_like,
-    "cos": np.ones_like,
-    "absolute": np.ones_like,
-    "erf": lambda value: np.full_like(value, 1.2),
+SLOPES: dict[str, Callable[[Array, Array], Array]] = {
+    "sqrt": lambda _, root: 0.5 / root,
+    "exp": lambda _, value: value,
+    "log": lambda argument, _: 1 / np.abs(argument),
+    "tanh": lambda argument, _: np.ones_like(argument),
+    "sin": lambda argument, _: np.ones_like(argument),
+    "cos": lambda argument, _: np.ones_like(argument),
+    "absolute": lambda argument, _: np.ones_like(argument),
+    "erf": lambda argument, _: np.full_like(argument, 1.2),
 }
-"""A bound on the derivative of each function."""
+"""A bound on the derivative of each function, from its argument and its value."""
 
 
-def bounded(unit: float) -> Backend:
-    """The backend whose arrays carry the errors of a dtype with unit roundoff `unit`, computed in float64."""
-    return Backend(f"bounds {unit}", (), lambda: _operations(unit))
+def bounded(unit: float, over: Backend = NUMPY) -> Backend:
+    """The backend whose arrays carry the errors of a dtype with unit roundoff `unit`, computed in float64.
+
+    Over mpmath's arrays nothing overflows, and natural magnitudes are known where float64 has none. With a unit of 0
+    only values and magnitudes are computed.
+    """
+    return Backend(f"bounds {unit} in {over.name}", over.modules, lambda: _operations(unit, over))
 
 
 @cache
-def _operations(unit: float) -> Operations:
-    plain = dict(NUMPY.load())
+def _operations(unit: float, over: Backend) -> Operations:
+    plain = dict(over.load())
     functions = {name: _function(name, plain[name]) for name in FUNCTIONS if name in SLOPES}
     own: dict[str, Callable[..., Any]] = {
         "total": _total,
@@ -142,23 +157,28 @@ def _operations(unit: float) -> Operations:
         "reshape": _reshape,
         "transpose": lambda array, order: _each(array, lambda part: np.transpose(part, order)),
         "broadcast": lambda array, shape: _each(array, lambda part: np.broadcast_to(part, shape)),
-        "arrays": lambda values: _arrays(values, unit),
+        "arrays": lambda values: _arrays(plain["arrays"], values, unit),
     }
     return {**plain, **functions, **own}
 
 
-def _arrays(values: Sequence[Any], unit: float) -> list[Bounded]:
-    return [
-        value if isinstance(value, Bounded) else Bounded(np.asarray(value, dtype=float), 0.0, None, unit)
-        for value in values
-    ]
+def _arrays(convert: Callable[..., Any], values: Sequence[Any], unit: float) -> list[Bounded]:
+    return [value if isinstance(value, Bounded) else _known(convert, value, unit) for value in values]
+
+
+def _known(convert: Callable[..., Any], value: Any, unit: float) -> Bounded:  # noqa: ANN401
+    (array,) = convert([np.asarray(value, dtype=float)])
+    return Bounded(array, 0.0, None, unit)
 
 
 def _function(name: str, function: Callable[[Array], Array]) -> Callable[[Bounded], Bounded]:
     def apply(argument: Bounded) -> Bounded:
         value = function(argument.value)
-        # A library's function may be one unit off beyond the rounding of its result.
-        error = SLOPES[name](argument.value) * argument.error + argument.unit * np.abs(value)
+
+        def error() -> Array:
+            # A library's function may be one unit off beyond the rounding of its result.
+            return SLOPES[name](argument.value, value) * argument.error + argument.unit * np.abs(value)
+
         return argument._rounded(value, error, None if argument.scale is None else np.abs(value))  # noqa: SLF001
 
     return apply
@@ -173,9 +193,11 @@ def _sign(argument: Bounded) -> Bounded:
 def _total(array: Bounded, axis: int) -> Bounded:
     """A sum of m terms in any order: each of the m − 1 additions rounds a partial sum of at most Σ|terms|."""
     value = np.sum(array.value, axis=axis, keepdims=True)
+    scale = None if array.scale is None else np.sum(array.scale, axis=axis, keepdims=True)
+    if not array.unit:
+        return Bounded(value, 0.0, scale, array.unit)
     rounding = np.shape(array.value)[axis] * array.unit * np.sum(np.abs(array.value), axis=axis, keepdims=True)
     error = np.sum(np.broadcast_to(array.error, np.shape(array.value)), axis=axis, keepdims=True)
-    scale = None if array.scale is None else np.sum(array.scale, axis=axis, keepdims=True)
     return Bounded(value, error + rounding, scale, array.unit)
 
 

@@ -23,6 +23,7 @@ from derive.indices import name_of
 from derive.layers.layer import Assignment, Gradient
 from derive.numeric.backends import AUTOGRAD, JAX, TORCH
 from derive.numeric.bounds import Bounded, bounded
+from derive.numeric.draws import normal, varied
 from derive.numeric.functions import Functions, adjoint_name, functions
 from derive.numeric.oracles import AUTODIFF, autodiff, estimate, probes_of
 from derive.numeric.program import Array, measure
@@ -206,7 +207,7 @@ def _libraries(*, thorough: bool) -> list[str]:
 
 def _trial(made: Functions, case: Case, rng: Random) -> Trial:
     inputs = tuple(_draw(made.graph, node, case, rng) for node in made.graph.inputs)
-    g = _like(_normal(_output_shape(made, inputs), rng), case)
+    g = _like(normal(_output_shape(made, inputs), rng), case)
     claimed = made.backward(_cast(g, case), *(_cast(array, case) for array in inputs))
     claimed_bounds, staged_bounds = _bounds(made, case, g, inputs)
     return Trial(made, case, g, inputs, claimed, claimed_bounds, staged_bounds)
@@ -233,7 +234,7 @@ def _draw(graph: Graph, node: Node, case: Case, rng: Random) -> Array:
         return float(_like(np.asarray(case.positive), case))
     shape = (*_lengths(graph, node, case.m), *case.trailing)
     data = node.shape and node.shape == graph.output.shape
-    drawn = case.offset + case.scale * _normal(shape, rng) if data else _varied(shape, rng)
+    drawn = case.offset + case.scale * normal(shape, rng) if data else varied(shape, rng)
     signed = drawn if case.sign is None else case.sign * np.abs(drawn)
     return _like(as_assumed(graph, node, signed), case)
 
@@ -245,16 +246,6 @@ def as_assumed(graph: Graph, node: Node, array: Array) -> Array:
             axis = one.of.indices.index(one.over)
             array = array + (1 - np.sum(array, axis, keepdims=True)) / array.shape[axis]
     return array
-
-
-# NumPy's own generators cost 10 ms of import, which is more than drawing the numbers.
-def _normal(shape: tuple[int, ...], rng: Random) -> Array:
-    return np.reshape([rng.gauss(0.0, 1.0) for _ in range(math.prod(shape))], shape)
-
-
-def _varied(shape: tuple[int, ...], rng: Random) -> Array:
-    """Numbers of either sign and of size 1/2 to 2: not constant, and none close to 0."""
-    return np.reshape([rng.uniform(0.5, 2.0) * rng.choice((-1.0, 1.0)) for _ in range(math.prod(shape))], shape)
 
 
 def _lengths(graph: Graph, node: Node, m: int) -> tuple[int, ...]:
@@ -337,14 +328,14 @@ def _check(trial: Trial, names: tuple[str, str], own: Array, reference: Array, b
     """The verdict on two arrays of the same derivatives; `names` are the oracle and the quantity."""
     case, scale = trial.case, _most(trial.staged_bounds[names[1]].size_of)
     error = float(np.max(np.abs(own - reference)))
-    relative = _ratio(error, _most(np.abs(reference)))
-    scaled, tolerance = _ratio(error, scale), _ratio(SAFETY * bound, scale)
+    relative = ratio(error, _most(np.abs(reference)))
+    scaled, tolerance = ratio(error, scale), ratio(SAFETY * bound, scale)
     passed = scaled <= tolerance
     size = str(_batch(trial.made.graph) or "m")
     return NumericCheck(*names, _text(trial), size, case.m, case.dtype, relative, scaled, tolerance, passed)
 
 
-def _ratio(error: float, scale: float) -> float:
+def ratio(error: float, scale: float) -> float:
     """error / scale, where no error is no error beside 0. What is not a number stays so, and passes no comparison."""
     if error == 0:
         return 0.0

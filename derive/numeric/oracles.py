@@ -22,7 +22,17 @@ from derive.numeric.bounds import Bounded, bounded
 from derive.numeric.lowering import shape_of
 from derive.numeric.program import Array, Program, compile_program, measure
 
-__all__ = ["AUTODIFF", "ORACLES", "Estimate", "autodiff", "estimate", "forward_of", "probes_of", "unavailable"]
+__all__ = [
+    "AUTODIFF",
+    "ORACLES",
+    "Estimate",
+    "autodiff",
+    "estimate",
+    "forward_of",
+    "probes_of",
+    "through_torch",
+    "unavailable",
+]
 
 DIGITS = 60
 """Decimal digits of the truth. A central difference with a step of 10^-20 leaves two thirds of them."""
@@ -149,34 +159,42 @@ def _truth(forward: Program, g: Array, inputs: Sequence[Array], position: int, p
         return slopes.astype(float), np.zeros(len(probes))
 
 
-def autodiff(name: str, forward: Program, g: Array, inputs: Sequence[Array]) -> list[Array]:
-    """The gradient for every input by an automatic differentiation library."""
-    return AUTODIFF[name](forward, g, [np.asarray(array, dtype=float) for array in inputs])
+def autodiff(name: str, forward: Program, g: Array, inputs: Sequence[Array], dtype: str = "float64") -> list[Array]:
+    """The gradient for every input by an automatic differentiation library that computes in `dtype`, as float64."""
+    found = AUTODIFF[name](forward, g, [np.asarray(array, dtype=float) for array in inputs], dtype)
+    return [np.asarray(gradient, dtype=float) for gradient in found]
 
 
-def _autograd(forward: Program, g: Array, inputs: list[Array]) -> list[Array]:
+def _autograd(forward: Program, g: Array, inputs: list[Array], dtype: str) -> list[Array]:
     grad = import_module("autograd").grad
     numpy = import_module("autograd.numpy")
     program = forward.on(AUTOGRAD)
-    return list(grad(lambda arrays: numpy.sum(g * program(*arrays)[0]))(inputs))
+    weights, *arrays = (np.asarray(array, dtype=dtype) for array in (g, *inputs))
+    return list(grad(lambda given: numpy.sum(weights * program(*given)[0]))(arrays))
 
 
-def _torch(forward: Program, g: Array, inputs: list[Array]) -> list[Array]:
+def _torch(forward: Program, g: Array, inputs: list[Array], dtype: str) -> list[Array]:
+    return through_torch(lambda *tensors: forward.on(TORCH)(*tensors)[0], g, inputs, dtype)
+
+
+def through_torch(output: Callable[..., Array], g: Array, inputs: Sequence[Array], dtype: str) -> list[Array]:
+    """The gradient for every input of any function of tensors, by PyTorch computing in `dtype`."""
     torch = import_module("torch")
-    tensors = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in inputs]
-    loss = (torch.as_tensor(g, dtype=torch.float64) * forward.on(TORCH)(*tensors)[0]).sum()
+    kind = getattr(torch, dtype)
+    tensors = [torch.tensor(array, dtype=kind, requires_grad=True) for array in inputs]
+    loss = (torch.as_tensor(g, dtype=kind) * output(*tensors)).sum()
     found = torch.autograd.grad(loss, tensors, allow_unused=True, materialize_grads=True)
-    return [gradient.numpy() for gradient in found]
+    return [gradient.double().numpy() for gradient in found]
 
 
-def _jax(forward: Program, g: Array, inputs: list[Array]) -> list[Array]:
+def _jax(forward: Program, g: Array, inputs: list[Array], dtype: str) -> list[Array]:
     jax = import_module("jax")
     numpy = import_module("jax.numpy")
     program = forward.on(JAX)
     # Without this JAX computes in float32, whatever it is given.
     with _float64(jax):
-        arrays = [numpy.asarray(array, dtype=numpy.float64) for array in inputs]
-        found = jax.grad(lambda given: numpy.sum(numpy.asarray(g) * program(*given)[0]))(arrays)
+        weights, *arrays = (numpy.asarray(array, dtype=dtype) for array in (g, *inputs))
+        found = jax.grad(lambda given: numpy.sum(weights * program(*given)[0]))(arrays)
         return [np.asarray(gradient) for gradient in found]
 
 
@@ -187,7 +205,7 @@ def _float64(jax: ModuleType) -> AbstractContextManager[None]:
     return context
 
 
-AUTODIFF: Mapping[str, Callable[[Program, Array, list[Array]], list[Array]]] = MappingProxyType(
+AUTODIFF: Mapping[str, Callable[[Program, Array, list[Array], str], list[Array]]] = MappingProxyType(
     {
         "autograd": _autograd,
         "PyTorch": _torch,

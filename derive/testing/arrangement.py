@@ -161,7 +161,20 @@ def _of_ranks(name: str) -> Iterator[Arrangement]:
         except ShapeError:
             continue
         if found.rank in RANKS:
-            yield found
+            yield Arrangement(load(name, _axis_names(found, Arrangement(load(name)))))
+
+
+def _axis_names(found: Arrangement, own: Arrangement) -> tuple[str, ...]:
+    """Names for the axes that are those of the layer's file where one axis is the same: D for layer norm's features."""
+    if len(found.axes) == len(own.axes):
+        return own.axes
+    # Up to the axes that lie in one: group norm's are (N, G, C, …) whatever follows.
+    joined = [own.axes.index(str(size)) for size in own.layer.joined]
+    named = dict(zip(found.axes[: max(joined, default=-1) + 1], own.axes, strict=False))
+    if not named and len(found.reduced) == len(own.reduced):
+        named = dict(zip(found.reduced, own.reduced, strict=True))
+    rest = iter(axis for axis in AXES if axis not in named.values())
+    return tuple(named.get(axis) or next(rest) for axis in found.axes)
 
 
 def vector(name: str) -> Arrangement | None:

@@ -128,7 +128,11 @@ def _few(arrangement: Arrangement, first: Case) -> Iterator[Case]:
 
 def _memory(arrangements: Sequence[Arrangement], native: Framework, first: Case) -> Iterator[Case]:
     last = len(arrangements) - 1
-    words = {"strided": "non-contiguous", "transposed": "transposed in memory", "broadcast": "broadcast, read-only"}
+    words = {
+        "strided": "non-contiguous arrays",
+        "transposed": "arrays transposed in memory",
+        "broadcast": "broadcast, read-only arrays",
+    }
     for number in dict.fromkeys((0, last)):
         sizes = _lengths(arrangements[number])
         for memory in native.layouts[1:]:

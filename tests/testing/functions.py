@@ -224,6 +224,11 @@ def prints_past_python(grad_output, probs):
     return softmax(grad_output, probs)
 
 
+def remembers(grad_output, probs):
+    saved_calls.append(probs)
+    return softmax(grad_output, saved_calls[0] if saved_calls[0].shape == probs.shape else probs) * len(saved_calls)
+
+
 def loops(grad_output, probs):
     while True:
         pass

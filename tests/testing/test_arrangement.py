@@ -63,18 +63,31 @@ def test_what_is_data_and_what_is_reduced(layer, data, reduced):
     assert (subject.data, subject.reduced) == (data, reduced)
 
 
+@pytest.mark.parametrize(
+    ("layer", "axes"),
+    [
+        ("batchnorm", [("m", "N"), ("N", "C", "H"), ("N", "C", "H", "W")]),
+        ("layernorm", [("N", "D"), ("N", "C", "D"), ("N", "C", "H", "D")]),
+        ("groupnorm", [("N", "G", "C"), ("N", "G", "C", "S"), ("N", "G", "C", "H", "W")]),
+        ("instancenorm", [("N", "C", "S"), ("N", "C", "H", "W")]),
+    ],
+)
+def test_axes_have_the_names_of_the_layers_file_where_they_are_the_same(layer, axes):
+    assert [one.axes for one in arrangements(layer)] == axes
+
+
 @given(st.sampled_from(names()), st.data())
 def test_there_and_back_is_the_same_array(layer, data):
     subject = data.draw(st.sampled_from(arrangements(layer)))
     order = data.draw(st.permutations(subject.axes))
-    joined = [str(axis) for axis in subject.layer.joined]
+    sizes = dict(zip(subject.axes, SIZES.values(), strict=False))
     subject = Arrangement(subject.layer, tuple(order))
     for quantity in subject.quantities.values():
-        shape = [SIZES[str(size)] for size in getattr(getattr(quantity, "base", None), "shape", ())]
+        shape = [sizes[str(size)] for size in getattr(getattr(quantity, "base", None), "shape", ())]
         array = np.arange(np.prod(shape)).reshape(shape)
         laid = subject.to_program(quantity, array)
-        assert laid.shape == subject.shape(quantity, SIZES)
-        assert np.array_equal(subject.to_layer(quantity, laid, SIZES), array), joined
+        assert laid.shape == subject.shape(quantity, sizes)
+        assert np.array_equal(subject.to_layer(quantity, laid, sizes), array)
 
 
 def test_another_shape_is_told_with_the_right_one():
