@@ -69,8 +69,10 @@ class Teller:
 
     def tell(self, tree: Node, edit: Edit) -> str:
         """The edit of `tree` in words."""
-        found = _Place(self, *difference(tree, edit.tree)).words()
-        return f"{self.subject}: {edit.edit}" if found is None else found
+        place = _Place(self, *difference(tree, edit.tree))
+        if place.nested:  # what is edited is one term of a bracket, and not the term that the bracket stands in
+            return f"{self.subject}: {edit.edit}{place.nested}"
+        return place.words() or f"{self.subject}: {edit.edit}"
 
     def where(self, tree: Node, part: Node) -> str:
         """Where a part of a formula stands: "inside the Σ in the x̂·Σ dy·x̂ term"."""
@@ -91,6 +93,15 @@ class _Place:
         return next(filter(None, (kind() for kind in kinds)), None)
 
     # --- where ---------------------------------------------------------------------------------------------------
+
+    @property
+    def nested(self) -> str:
+        """Where a bracket with several terms is part of a term: "in x − μ of the Σ dy·(x − μ) term"; else nothing."""
+        inner = [node for node, _ in self._near if isinstance(node, Addition)]
+        term = self._term_of
+        return (
+            f" in {self._said(inner[-1])} of the {self._said(term)} term" if len(inner) > 1 and term is not None else ""
+        )
 
     @cached_property
     def _start(self) -> int:
