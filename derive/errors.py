@@ -41,3 +41,13 @@ class VectorizeError(DeriveError):
 
 class OutputError(DeriveError):
     """A report can't be written: unknown format, a folder that isn't there, a missing program."""
+
+
+class TargetError(DeriveError):
+    """There is no array library of that name to write a file for."""
+
+
+class ClosedFormError(DeriveError):
+    """A closed form that a layer states is refuted, so no code is made from it."""
+
+    exit_code = 1

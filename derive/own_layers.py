@@ -16,7 +16,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from derive.errors import LayerError, ShapeError, TooLongError, UnknownLayerError
+from derive.errors import DeriveError, LayerError, ShapeError, TooLongError, UnknownLayerError
 from derive.layers import check_name, load
 from derive.limits import TooLong, at_most
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from derive.meaning.problem import Problem
     from derive.read import Document, Place
 
-__all__ = ["check_layer", "is_file", "load_layer"]
+__all__ = ["check_layer", "is_file", "load_layer", "of_own_file"]
 
 PYTHON, DOCUMENTS = ".py", frozenset({".tex", ".ltx", ".md", ".markdown", ".ipynb", ".txt"})
 SECONDS = 9.0
@@ -75,6 +75,20 @@ def load_layer(said: str, axes: tuple[str, ...] = ()) -> Layer:
     if Path(path).suffix.lower() == PYTHON:
         return _from_python(path, name)
     return _from_document(said)
+
+
+@contextmanager
+def of_own_file(said: str, what: str) -> Iterator[None]:
+    """Whatever goes wrong with the layer of somebody's file is told as a `LayerError`: it can't be `what`, derived."""
+    try:
+        yield
+    except DeriveError:
+        raise
+    except Exception as error:
+        if not is_file(said):
+            raise
+        problem = f"The layer in {said} can't be {what}: {type(error).__name__}: {error}".rstrip(".")
+        raise LayerError(f"{problem}. If it should be, report this with the file.") from error
 
 
 def _parts(said: str) -> tuple[str, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from derive.cli.layer import with_layer
 from derive.cli.output import Formats, writer
+from derive.cli.params import listed
 from derive.errors import OutputError
 
 __all__ = ["FORMATS", "measured"]
@@ -28,9 +28,12 @@ def measured(layer: str, axes: str | None, form: str | None, output: str | None,
     """Measures, writes, and gives the exit code: 1 if a closed form is another function than the gradient."""
     form = _format(form, output)
     from derive.derivation import derive
+    from derive.own_layers import load_layer, of_own_file
     from derive.report.accuracy import accuracy
 
-    report = with_layer(layer, axes, lambda one: accuracy(derive(one), stable=stable))
+    one = load_layer(layer, listed(axes))
+    with of_own_file(layer, "derived"):
+        report = accuracy(derive(one), stable=stable)
     FORMATS.deliver(report, form, output)
     return VERDICTS[report.verdict]
 

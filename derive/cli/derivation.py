@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from derive import __version__
-from derive.cli.layer import with_layer
 from derive.cli.output import Formats, writer
-from derive.cli.params import BatchSize, Order
+from derive.cli.params import BatchSize, Order, listed
 from derive.errors import OutputError
 
 if TYPE_CHECKING:
-    from derive.layers.layer import Layer
     from derive.report import Report
 
 __all__ = ["EXIT_CODES", "cli"]
@@ -45,6 +43,7 @@ derive-bn --m 4 -o report.pdf   a typeset report
 derive-bn --accuracy            how accurate it is; -o plot.svg plots it
 derive-bn check notes.tex       verify a derivation somebody wrote
 derive-bn test norms.py:bwd     check a backward function against the proof
+derive-bn emit --target torch   write the forward and backward pass as code
 derive-bn layers                what there is to derive
 """
 
@@ -114,13 +113,13 @@ def _run(ask: Request) -> int:
 
 def _derive(ask: Request) -> Report:
     from derive.derivation import derive
+    from derive.own_layers import load_layer, of_own_file
     from derive.report import report
 
-    def work(layer: Layer) -> Report:
+    layer = load_layer(ask.layer, listed(ask.axes))
+    with of_own_file(ask.layer, "derived"):
         derivation = derive(layer, ask.m, order=ask.order, thorough=ask.thorough)
         return report(derivation, stable=ask.stable, forward_mode=ask.forward_mode)
-
-    return with_layer(ask.layer, ask.axes, work)
 
 
 def _measure(ask: Request) -> int:

@@ -11,6 +11,7 @@ import click
 
 from derive.cli.check import check_command
 from derive.cli.derivation import cli
+from derive.cli.emit import emit_command
 from derive.cli.layers import layers_command
 from derive.cli.output import say
 from derive.cli.test import test_command
@@ -21,7 +22,7 @@ __all__ = ["main", "script"]
 INTERRUPTED: Final = 130
 CLOSED_PIPE: Final = 141
 
-for command in (check_command, test_command, layers_command):
+for command in (check_command, test_command, emit_command, layers_command):
     cli.add_command(command)
 
 

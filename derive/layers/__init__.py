@@ -43,6 +43,16 @@ def load(name: str, axes: tuple[str, ...] = ()) -> Layer:
     return over(layer, module.over, axes) if axes else layer
 
 
+def builder_of(layer: Layer) -> Callable[..., Layer] | None:
+    """What makes this layer for any axes, if it is one of this folder's."""
+    for name in names():
+        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+        if layer == module.LAYER:
+            found: Callable[..., Layer] = module.over
+            return found
+    return None
+
+
 def over(layer: Layer, build: Callable[..., Layer], axes: tuple[str, ...]) -> Layer:
     """What `build` makes of the axes; as many are too few as it can't take apart."""
     for axis in axes:

@@ -140,11 +140,14 @@ def _most(array: Array) -> float:
 # --- forms -------------------------------------------------------------------------------------------------------
 
 
-def forms_of(source: Source, made: Functions, *, frameworks: bool = True) -> tuple[Form, ...]:
-    """Every way to compute the layer's gradients that there is here: NumPy's, then those of installed frameworks."""
+def forms_of(
+    source: Source, made: Functions, *, others: Iterable[Form] = (), frameworks: bool = True
+) -> tuple[Form, ...]:
+    """Every way to compute the layer's gradients: NumPy's and the `others`, then those of installed frameworks."""
     own = (
         Form("closed form", FULL, _in_numpy(made.backward)),
         Form("staged", FULL, _in_numpy(made.staged)),
+        *others,
         *_cancelling(source),
     )
     libraries = ((one, dtypes) for one, dtypes in LIBRARIES if one.installed)
@@ -201,14 +204,19 @@ def _through(native: Native, names: tuple[str, ...]) -> Callable[[Sample], Mappi
 
 
 def measure(
-    source: Source, settings: Iterable[Setting] | None = None, *, draws: int = DRAWS, frameworks: bool = True
+    source: Source,
+    settings: Iterable[Setting] | None = None,
+    *,
+    draws: int = DRAWS,
+    others: Iterable[Form] = (),
+    frameworks: bool = True,
 ) -> tuple[Measured, ...]:
     """The errors of every form in each of the settings that its dtype allows; without settings, in the whole sweep.
 
     A setting in which the layer is not defined is left out.
     """
     made = source.functions()
-    forms = forms_of(source, made, frameworks=frameworks)
+    forms = forms_of(source, made, others=others, frameworks=frameworks)
     kinds = {dtype for form in forms for dtype in form.dtypes}
     wanted = (one for dtype in ALL for one in sweep(dtype)) if settings is None else settings
     with np.errstate(all="ignore"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from derive.accuracy import measured as measure_all
 from derive.numeric import accuracy as numeric
 from derive.numeric.settings import BASE, EPSILON, counted_over, data_of
 from derive.report.derivation import versions
@@ -74,7 +75,7 @@ def accuracy(derivation: Derivation, *, stable: bool = False) -> AccuracyReport:
     without array form.
     """
     source = numeric.Source(derivation.graph, derivation.staged, derivation.claims)
-    measured = numeric.measure(source)
+    measured = measure_all(derivation)
     data = data_of(source.graph)
     names = list(dict.fromkeys(one.gradient for one in measured))
     dtypes = {one.setting.dtype for one in measured}

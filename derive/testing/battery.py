@@ -171,7 +171,9 @@ def draw(case: Case, arrangement: Arrangement, graph: Graph, *, positive: bool =
     random = np.random.default_rng([case.seed, SEED])
     inputs = {node.name: _input(node, case, arrangement, graph, random) for node in graph.inputs}
     if positive:
-        inputs = {name: one if name in arrangement.data else np.abs(one) for name, one in inputs.items()}
+        nodes = {node.name: node for node in graph.inputs}
+        parameters = {name: np.abs(one) for name, one in inputs.items() if name not in arrangement.data}
+        inputs |= {name: as_assumed(graph, nodes[name], one) for name, one in parameters.items()}
     shape = _shape(graph.output, case)
     if case.kind == "no upstream":
         return Drawn(inputs, (np.zeros(shape),))

@@ -7,27 +7,36 @@ has to be right at one, and at every other that it takes.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
 from typing import Any
 
 import numpy as np
 
 from derive.errors import DeriveError
-from derive.graph import Node
 from derive.layers.layer import Layer
 from derive.own_layers import is_file, load_layer
-from derive.report.examination import Examination, Failing, Inaccurate, Output
+from derive.report.examination import Examination, Failing, Output
 from derive.testing.arrangement import Arrangement, arrangements, vector
 from derive.testing.battery import EPSILONS, Case, Drawn, battery, draw
 from derive.testing.binding import Binding, bindings, has_upstream, knows_epsilon
 from derive.testing.call import Call, Outcome, Returned
 from derive.testing.calls import Caller, perturbed
-from derive.testing.diagnosis import Observation, diagnose
+from derive.testing.diagnosis import diagnose
+from derive.testing.findings import (
+    Finding,
+    as_failing,
+    as_inaccurate,
+    condition_of,
+    ever_returned,
+    for_want_of_range,
+    from_conditions,
+    is_small,
+    is_worse,
+    observation,
+)
 from derive.testing.frameworks import FRAMEWORKS
-from derive.testing.judge import SEVERITY, SINGLE, Judged, excused, judge
+from derive.testing.judge import SEVERITY, Judged, excused, judge
 from derive.testing.outputs import MismatchError, by_name, gradient_name
 from derive.testing.runner import BrokenFileError, Child, InProcess, Runner, place_of
 from derive.testing.truth import UNITS, Known, Truth
@@ -126,18 +135,6 @@ class _Way:
         return self.status == "raised"
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """One gradient in one case."""
-
-    of: str
-    case: Case
-    rank: int
-    condition: str
-    judged: Judged
-    observation: Observation | None
-
-
 class _Examining:
     """One examination in the making."""
 
@@ -156,7 +153,9 @@ class _Examining:
         chosen = self._chosen(ways)
         findings = [one for case in self._battery(chosen) for one in self._case(case, chosen[case.arrangement])]
         home = chosen[0]
-        by_gradient = {of: [one for one in findings if one.of == of] for of in _returned(home.truth.names, findings)}
+        by_gradient = {
+            of: [one for one in findings if one.of == of] for of in ever_returned(home.truth.names, findings)
+        }
         outputs = tuple(self._output(of, found, chosen) for of, found in by_gradient.items() if found)
         return Examination(
             self.said,
@@ -191,7 +190,7 @@ class _Examining:
         drawn, positive = _drawn(case, truth)
         if not self.may_be_forward and not has_upstream(binding):
             drawn = drawn.with_ones()
-        (outcome,) = self._run(self._caller(truth, binding).calls(case, drawn), _condition(case, truth))[:1]
+        (outcome,) = self._run(self._caller(truth, binding).calls(case, drawn), condition_of(case, truth))[:1]
         if outcome.error:
             return _Way(truth, binding, positive, "raised", outcome.error)
         found = self._judged(outcome, truth, case, self._known(truth, case, drawn, 0))
@@ -201,7 +200,7 @@ class _Examining:
         return _Way(truth, binding, positive, status, next((one.said for one in found.values() if one.said), ""))
 
     def _epsilons(self, truth: Truth, binding: Binding) -> tuple[float, ...]:
-        if not any(_is_small(node) for node in truth.derivation.graph.inputs):
+        if not any(is_small(node) for node in truth.derivation.graph.inputs):
             return (EPSILONS[0],)
         return EPSILONS if knows_epsilon(binding, truth.derivation.graph) else (self.asked.epsilon,)
 
@@ -247,7 +246,7 @@ class _Examining:
                 return
             yield case
 
-    def _case(self, case: Case, way: _Way) -> list[_Finding]:
+    def _case(self, case: Case, way: _Way) -> list[Finding]:
         drawn, _ = _drawn(case, way.truth, positive=way.positive)
         if not way.truth.defined(drawn.inputs):
             return []
@@ -256,11 +255,11 @@ class _Examining:
             drawn = drawn.with_ones()
             self.notes["it takes no upstream gradient, so that is 1"] = None
         calls = self._caller(way.truth, way.binding).calls(case, drawn)
-        outcomes = self._run(calls, _condition(case, way.truth))
+        outcomes = self._run(calls, condition_of(case, way.truth))
         if case.seed == 0:
             self._compare(outcomes[0], self._run(calls[:1], "")[0])
-        condition = _condition(case, way.truth)
-        worst: dict[str, _Finding] = {}
+        condition = condition_of(case, way.truth)
+        worst: dict[str, Finding] = {}
         for number, outcome in enumerate(outcomes):
             known = self._known(way.truth, case, drawn, number)
             found = self._judged(outcome, way.truth, case, known)
@@ -268,10 +267,10 @@ class _Examining:
                 found = self._excused(found, calls[number], way, (case, known))
             for of, judged in found.items():
                 rank = way.truth.arrangement.rank
-                finding = _Finding(
-                    of, case, rank, condition, judged, _observation(case, drawn, number, judged, known[of])
+                finding = Finding(
+                    of, case, rank, condition, judged, observation(case, drawn, number, judged, known[of])
                 )
-                if of not in worst or _worse(judged, worst[of].judged):
+                if of not in worst or is_worse(judged, worst[of].judged):
                     worst[of] = finding
         return list(worst.values())
 
@@ -331,9 +330,9 @@ class _Examining:
         """Every gradient failed, for a function that gave none."""
         return _all_failed(home.truth, home.said or next(iter(self.problems), "it returned no gradient"))
 
-    def _output(self, of: str, findings: Sequence[_Finding], chosen: Sequence[_Way]) -> Output:
+    def _output(self, of: str, findings: Sequence[Finding], chosen: Sequence[_Way]) -> Output:
         failed = [one for one in findings if one.judged.failed and not self._told_already(one, findings)]
-        failing = tuple(_failing(one) for one in failed[:MOST_FAILING])
+        failing = tuple(as_failing(one) for one in failed[:MOST_FAILING])
         plain = [
             one.judged.relative for one in findings if one.case.kind == "plain" and one.judged.relative is not None
         ]
@@ -343,19 +342,19 @@ class _Examining:
             not failed,
             max(plain, default=None),
             failing,
-            () if failed else tuple(_inaccurate([one for one in findings if one.judged.status == "inaccurate"])),
+            () if failed else tuple(as_inaccurate([one for one in findings if one.judged.status == "inaccurate"])),
             self._diagnosis(of, findings, chosen) if failed else None,
         )
 
-    def _told_already(self, one: _Finding, findings: Sequence[_Finding]) -> bool:
+    def _told_already(self, one: Finding, findings: Sequence[Finding]) -> bool:
         """Whether a failure only follows from what is told of the function elsewhere."""
         if any(problem.startswith(CHANGES) for problem in self.problems) and one.case.memory == "broadcast":
             return one.judged.status == "missing"  # it writes into what can't be written to
-        return _for_want_of_range(one, findings)
+        return for_want_of_range(one, findings)
 
-    def _diagnosis(self, of: str, findings: Sequence[_Finding], chosen: Sequence[_Way]) -> str | None:
+    def _diagnosis(self, of: str, findings: Sequence[Finding], chosen: Sequence[_Way]) -> str | None:
         """What it is instead, at the first rank at which plain data fails; or what the failing cases have in common."""
-        told = _from_conditions(findings)
+        told = from_conditions(findings)
         for number, way in enumerate(chosen):
             seen = [one for one in findings if one.observation is not None and one.case.arrangement == number]
             if any(one.judged.failed for one in seen):
@@ -365,12 +364,6 @@ class _Examining:
                     return told
                 return found.words if number == 0 else f"{told}: there {found.words}"
         return told
-
-
-def _returned(names: Sequence[str], findings: Sequence[_Finding]) -> tuple[str, ...]:
-    """The gradients that were returned at least once; all of them if none ever was."""
-    seen = {one.of for one in findings if one.judged.status != "missing"}
-    return tuple(of for of in names if of in seen) or tuple(names)
 
 
 def _alike(one: Returned, other: Returned) -> bool:
@@ -388,78 +381,6 @@ def _drawn(case: Case, truth: Truth, *, positive: bool | None = None) -> tuple[D
     if positive is None and not truth.defined(drawn.inputs):
         return draw(case, truth.arrangement, graph, positive=True), True
     return drawn, bool(positive)
-
-
-def _is_small(node: Node) -> bool:
-    return not node.shape and bool(node.target.is_positive)
-
-
-def _condition(case: Case, truth: Truth) -> str:
-    """A case in words: shape (5, 4), ε = 0.1, float32, non-contiguous."""
-    data = truth.arrangement.data or truth.made.names[:1]
-    shape = truth.arrangement.shape(truth.arrangement.quantities[data[0]], case.sizes)
-    small = [f"{node.name} = {case.epsilon:g}" for node in truth.derivation.graph.inputs if _is_small(node)]
-    words = [f"shape {shape}", *small, case.dtype, *([case.said] if case.said else [])]
-    return ", ".join(words)
-
-
-def _worse(one: Judged, other: Judged) -> bool:
-    return (SEVERITY.index(one.status), one.scaled) > (SEVERITY.index(other.status), other.scaled)
-
-
-def _failing(one: _Finding) -> Failing:
-    judged = one.judged
-    size = "of its size" if judged.relative != inf else "of its natural size, where it should be 0"
-    said = judged.said or f"off by {judged.scaled if judged.relative == inf else judged.relative:.2g} {size}"
-    return Failing(one.condition, judged.relative, said)
-
-
-def _inaccurate(found: Sequence[_Finding]) -> Iterable[Inaccurate]:
-    """The first condition of each kind: for data far from zero the smallest κ of each dtype."""
-    kinds: dict[tuple[str, str], _Finding] = {}
-    for one in found:
-        kinds.setdefault((one.case.kind, one.case.dtype), one)
-    for one in kinds.values():
-        yield Inaccurate(one.condition, one.judged.scaled, one.judged.expected, one.judged.said)
-
-
-def _for_want_of_range(one: _Finding, findings: Sequence[_Finding]) -> bool:
-    """Whether it overflows for huge float64 data because it computes in float32, which is told of it already."""
-    single = any(other.judged.said == SINGLE for other in findings if other.case.kind == "plain")
-    return single and one.judged.status == "not finite" and one.case.kind in {"huge", "far"}
-
-
-def _observation(case: Case, drawn: Drawn, number: int, judged: Judged, known: Known) -> Observation | None:
-    """What the diagnosis is to explain: plain cases of moderate size alone."""
-    if case.kind != "plain" or case.dtype != "float64" or case.said == "large":
-        return None
-    if judged.found is None or np.iscomplexobj(judged.found):
-        return None
-    return Observation(drawn.inputs, drawn.upstreams[number], judged.found, known.value, known.tight)
-
-
-def _from_conditions(findings: Sequence[_Finding]) -> str | None:
-    """What is particular about the cases that fail, where the plain ones do not."""
-    lost = {one.case.arrangement for one in findings if one.case.kind == "plain" and one.judged.failed}
-    failed: dict[str, list[bool]] = defaultdict(list)
-    for one in findings:
-        if one.case.kind == "plain" or one.case.arrangement not in lost:
-            failed[_kind(one)].append(one.judged.failed)
-    wrong = [kind for kind, each in failed.items() if any(each)]
-    said = {one.judged.said for one in findings if one.judged.failed and one.judged.said}
-    if len(wrong) == len(failed) or not wrong[0]:
-        first = next(one for one in findings if one.judged.failed)
-        return first.judged.said or None
-    reason = f": {next(iter(said))}" if len(said) == 1 else ""
-    return f"right, but not for {' and '.join(wrong)}{reason}"
-
-
-def _kind(one: _Finding) -> str:
-    """What is particular about a case; nothing about a plain one of the first rank."""
-    case = one.case
-    if case.kind == "plain" and not case.said:
-        return f"rank {one.rank}" if case.arrangement else ""
-    return case.dtype if case.kind == "dtype" else case.said
 
 
 def _first_line(text: str) -> str:

@@ -1,8 +1,11 @@
+import sys
 from pathlib import Path
 
 import pytest
 
 from derive.testing import examine
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the material that several tests share
 
 FUNCTIONS = Path(__file__).parent / "functions.py"
 

@@ -104,7 +104,7 @@ class Formulas:
         """The products of several sizes that a Σ runs over, by their name: N·H·W. The longest come first."""
         values = [line.value for line in self.layer.forward] + [claim.form for claim in self._claims.values()]
         groups = {self._sizes_of(one) for value in values for one in value.atoms(Sum)}
-        return {"·".join(group): group for group in sorted(groups, key=len, reverse=True) if len(group) > 1}
+        return {"·".join(group): group for group in sorted(groups, key=_longest_first) if len(group) > 1}
 
     def _sizes_of(self, one: Sum) -> tuple[str, ...]:
         found = {str(high) for _, _, high in one.limits}
@@ -313,6 +313,10 @@ class Formulas:
     def _roots(self, line: Line) -> Iterator[Node]:
         if isinstance(line.name, Partial):
             yield from dict.fromkeys(node for node in walk(line.tree) if isinstance(node, Root))
+
+
+def _longest_first(group: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    return -len(group), group
 
 
 def _bindable(tree: Node) -> Iterator[Node]:

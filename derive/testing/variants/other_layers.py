@@ -42,7 +42,7 @@ def other_layers(formulas: Formulas, case: Observed) -> Iterator[Candidate]:
         words = f"{name} is the gradient of {other.graph.layer.name}, not of {mine}"
         yield from valued([Variant(said(words), other.whole)], case)
     for other in others:
-        words = f"{name} is the formula of {other.graph.layer.name}, with the intermediates of {mine}"
+        words = f"{name} is computed by the closed form of {other.graph.layer.name}, not of {mine}"
         yield from valued([Variant(said(words), other.formula)], case)
 
 

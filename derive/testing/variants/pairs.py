@@ -6,6 +6,7 @@ being worked out one by one. Values in other cases are those of the formula with
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from derive.testing.variants.evaluate import Array, Unfit
 from derive.testing.variants.formulas import Formulas, Line
 from derive.testing.variants.observed import Observed
 from derive.testing.variants.parameters import number
-from derive.testing.variants.trees import bracket_in, with_part
+from derive.testing.variants.trees import MINUS_ONE, bracket_in, exponents, with_part
 from derive.testing.variants.variant import (
     Candidate,
     Told,
@@ -230,9 +231,16 @@ def behind_intermediates(formulas: Formulas, case: Observed) -> Iterator[Candida
     """One edit in the forward pass, or another value of a parameter, and one edit in the closed form."""
     *lines, last = formulas.program
     closed = tuple(edits_of(formulas, last))
-    for line, edited in (*_parameters(formulas), *((line, edits_of(formulas, line)) for line in lines)):
+    for line, edited in (*_parameters(formulas), *((line, _but_for_signs(formulas, line)) for line in lines)):
         for told, values in alternatives(case, line, edited, case.scope, max(1, AT_ONCE // case.true.size)):
             yield from _beside_each(case, (line, told, values), (last, closed))
+
+
+def _but_for_signs(formulas: Formulas, line: Line) -> list[Told]:
+    """An intermediate of the wrong sign is none that anybody computes; that would be a detour to a sign in a term."""
+    factors = exponents(line.tree)
+    turned = Counter({**factors, MINUS_ONE: 1 - factors[MINUS_ONE]})
+    return [one for one in edits_of(formulas, line) if exponents(one.tree) != turned]
 
 
 def _parameters(formulas: Formulas) -> Iterator[tuple[Line, list[Told]]]:

@@ -39,7 +39,7 @@ def parameters(formulas: Formulas, case: Observed) -> Iterator[Candidate]:
 
 def _of_parameter(name: str, case: Observed) -> Iterator[Variant]:
     given = float(case.seen.inputs[name])
-    fitted = _fitted(name, case)
+    fitted = 0.0 if _explains(name, 0.0, case) else _fitted(name, case)
     if fitted is None or fitted == given:
         return
     for words, rule in _rules(name, fitted, given, case):

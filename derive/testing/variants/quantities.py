@@ -55,8 +55,8 @@ def _names(formulas: Formulas) -> list[Node]:
     return [*formulas.inputs, *(line.name for line in formulas.forward), *adjoints]
 
 
-def _constant(value: float, case: Observed) -> Array:
-    return np.full(case.found.shape, value)
+def _constant(value: float, case: Observed) -> Array | None:
+    return np.full(case.found.shape, value) if case.found.size else None
 
 
 def _quantity(name: Node, case: Observed) -> Array | None:

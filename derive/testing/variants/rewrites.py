@@ -16,11 +16,13 @@ from derive.notation.syntax import (
     ZERO,
     Addition,
     Bracket,
+    Call,
     Fraction,
     Minus,
     Name,
     Node,
     Partial,
+    Power,
     Product,
     Root,
     Summation,
@@ -225,8 +227,9 @@ def _upstream(formulas: Formulas, line: Line, material: Material, say: Teller) -
 
 
 def _powers(formulas: Formulas, line: Line, say: Teller) -> Iterator[Told]:
-    """One quantity, or one Σ, as a factor twice, upside down, under a root, in one place."""
-    for name in quantities_in(line.tree):
+    """One quantity, or one Σ, as a factor twice, upside down, under a root; a function not applied; in one place."""
+    bases = [node.base for node in walk(line.tree) if isinstance(node, Power)]
+    for name in (one for one in quantities_in(line.tree) if not any(one is base for base in bases)):
         if bare(name) in formulas.shapes:
             new = with_part(line.tree, name, Product((name, name)))
             yield new, say.tell(line.tree, Edit(new, ""))
@@ -238,6 +241,10 @@ def _powers(formulas: Formulas, line: Line, say: Teller) -> Iterator[Told]:
         if isinstance(node, Summation):
             new = with_part(line.tree, node, Product((node, node)))
             yield new, f"{say.said(node)} is squared{say.place}"
+        elif isinstance(node, Call) and len(node.arguments) == 1:
+            (inner,) = node.arguments
+            where = say.where(line.tree, node)
+            yield with_part(line.tree, node, inner), f"{say.said(inner)} stands where {say.said(node)} belongs{where}"
 
 
 # --- an intermediate before its last step ----------------------------------------------------------------------------

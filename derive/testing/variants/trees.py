@@ -152,7 +152,7 @@ def tidied(tree: Node) -> Node:
                 flat = chain.from_iterable(one.factors if isinstance(one, Product) else (one,) for one in inner)
                 left = tuple(one for one in flat if one != ONE)
                 return Product(left) if len(left) > 1 else left[0] if left else ONE
-            case Fraction(top, bottom) if bottom == ONE:
+            case Fraction(top, bottom) if tidied(bottom) == ONE:
                 return tidied(top)
         return None
 

@@ -113,7 +113,8 @@ def edits_of(formulas: Formulas, line: Line) -> Iterator[Told]:
 def _rank(say: Teller, before: Node, after: Node) -> int:
     """The length of the formula; much more for another size, which may be m − 1 by chance."""
     _, old, new = difference(before, after)
-    by_chance = isinstance(old, Name) and isinstance(new, Name) and {old.base, new.base} <= say.sizes
+    bases = [one.base for one in (old, new) if isinstance(one, Name) and one.base in say.sizes]
+    by_chance = len(bases) == 2 and not set(bases[0].split("·")) & set(bases[1].split("·"))
     return sum(1 for _ in walk(after)) + UNLIKELY * by_chance
 
 

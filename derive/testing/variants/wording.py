@@ -23,6 +23,7 @@ from derive.notation.syntax import (
     Name,
     Node,
     Number,
+    Partial,
     Power,
     Product,
     Root,
@@ -68,8 +69,10 @@ class Teller:
 
     def tell(self, tree: Node, edit: Edit) -> str:
         """The edit of `tree` in words."""
-        found = _Place(self, *difference(tree, edit.tree)).words()
-        return f"{self.subject} has {edit.edit}" if found is None else found
+        place = _Place(self, *difference(tree, edit.tree))
+        if place.nested:  # what is edited is one term of a bracket, and not the term that the bracket stands in
+            return f"{self.subject}: {edit.edit}{place.nested}"
+        return place.words() or f"{self.subject}: {edit.edit}"
 
     def where(self, tree: Node, part: Node) -> str:
         """Where a part of a formula stands: "inside the Σ in the x̂·Σ dy·x̂ term"."""
@@ -90,6 +93,15 @@ class _Place:
         return next(filter(None, (kind() for kind in kinds)), None)
 
     # --- where ---------------------------------------------------------------------------------------------------
+
+    @property
+    def nested(self) -> str:
+        """Where a bracket with several terms is part of a term: "in x − μ of the Σ dy·(x − μ) term"; else nothing."""
+        inner = [node for node, _ in self._near if isinstance(node, Addition)]
+        term = self._term_of
+        return (
+            f" in {self._said(inner[-1])} of the {self._said(term)} term" if len(inner) > 1 and term is not None else ""
+        )
 
     @cached_property
     def _start(self) -> int:
@@ -177,13 +189,13 @@ class _Place:
     def _name(self) -> str | None:
         """One quantity for another, or at another index."""
         match self.old, self.new:
-            case Name() as old, Name() as new if bare(old) == bare(new):
+            case (Name() | Partial()) as old, (Name() | Partial()) as new if bare(old) == bare(new):
                 return self._other_index(old, new)
-            case Name(), Name() | Addition():
+            case Name() | Partial(), Name() | Partial() | Addition():
                 return f"{self._said(self.new)} stands where {self._said(self.old)} belongs{self.where}"
         return None
 
-    def _other_index(self, old: Name, new: Name) -> str:
+    def _other_index(self, old: Name | Partial, new: Name | Partial) -> str:
         """Inside a Σ, an index that is not summed takes the factor out of it."""
         bound = {node.index.base for node, _ in self.way if isinstance(node, Summation) and node.index is not None}
         was, is_now = (bool(bound & set(indices_in(name))) for name in (old, new))
@@ -206,16 +218,31 @@ class _Place:
     def _factor(self) -> str | None:
         """A factor lost or too many, a sign."""
         before, after = exponents(self.old), exponents(self.new)
-        changed = {one: after[one] - before[one] for one in {*before, *after} if after[one] != before[one]}
-        if len(changed) != 1:
-            return None
-        ((factor, change),) = changed.items()
-        if factor == MINUS_ONE:
-            return f"{self._subject}{self._of} has the wrong sign"
-        change = -change if self._below else change
-        return self._number(factor, change) if isinstance(factor, Number) else self._times(factor, change)
+        changed = {
+            one: after[one] - before[one] for one in dict.fromkeys((*before, *after)) if after[one] != before[one]
+        }
+        if MINUS_ONE in changed:
+            return f"{self._subject}{self._of} has the wrong sign" if len(changed) == 1 else None
+        off = {one: -change if self._below else change for one, change in changed.items()}
+        if len(off) != 1:
+            return self._several(off)
+        ((factor, change),) = off.items()
+        return self._number(factor, change) if isinstance(factor, Number) else self._off(factor, change)
 
-    def _times(self, factor: Node, change: int) -> str:
+    def _several(self, off: Mapping[Node, int]) -> str | None:
+        """One number for another, or several factors lost together."""
+        match self.old, self.new:
+            case Number(old), Number(new):
+                part = "1/" if self._below else ""
+                return f"{self._subject}{self._of} has the factor {part}{new}, not {part}{old}"
+        said, had = listed([self._said(one) for one in off]), {one: self._had(one) for one in off}
+        if any(had[one] != -change or abs(change) > 1 for one, change in off.items()):
+            return None
+        if min(had.values()) > 0:
+            return f"{said} are missing{self._on}"
+        return f"{self._subject}{self._of} is not divided by {said}" if max(had.values()) < 0 else None
+
+    def _off(self, factor: Node, change: int) -> str:
         """A factor whose exponent in the term is off by `change`."""
         had = self._had(factor)
         said = self._said(_squared(factor) if had % 2 == change % 2 == 0 else factor)
@@ -241,11 +268,8 @@ class _Place:
     @property
     def _on(self) -> str:
         """The words "on the m·dy term" for these."""
-        return (
-            self.where.replace(" in the ", " on the ", 1)
-            if self._term_of is not None and not self._start
-            else self.where
-        )
+        whole_term = self._term_of is not None and not self._start
+        return self.where.replace(" in the ", " on the ", 1) if whole_term else self.where
 
     def _is_count(self, factor: Node) -> bool:
         """Whether a Σ is edited, and the size is what it runs to, or the product of these."""
