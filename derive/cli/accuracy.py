@@ -21,7 +21,7 @@ FORMATS: Final = Formats(
     {**PLOTS, ".md": "markdown", ".json": "json", ".txt": "text"},
     writer("derive.write.accuracy:accuracy"),
 )
-VERDICTS: Final = {"proved": 0, "failed": 1}
+VERDICTS: Final = {"passed": 0, "failed": 1}
 
 
 def measured(layer: str, axes: str | None, form: str | None, output: str | None, *, stable: bool) -> int:

@@ -65,7 +65,7 @@ class AccuracyReport:
 
     @property
     def verdict(self) -> str:
-        return "failed" if self.wrong else "proved"
+        return "failed" if self.wrong else "passed"
 
 
 def accuracy(derivation: Derivation, *, stable: bool = False) -> AccuracyReport:

@@ -239,7 +239,7 @@ def test_json_counts_in_machine_epsilons():
     assert None in {one["machine_epsilons"] for one in found}
 
 
-@pytest.mark.parametrize(("wrong", "verdict"), [((), "proved"), (("dx",), "failed")])
+@pytest.mark.parametrize(("wrong", "verdict"), [((), "passed"), (("dx",), "failed")])
 def test_the_verdict_is_on_the_claims_alone(wrong, verdict):
     assert made(wrong=wrong).verdict == verdict
 
