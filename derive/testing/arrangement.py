@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,19 +150,27 @@ def arrangements(
         return (_ordered(load(layer, axes), order),)
     if order:
         raise ShapeError("A layout needs the names of the axes. Give them too, such as --axes N,C,H,W.")
-    every = tuple(_of_ranks(layer))
+    every = _of_ranks(layer)
     # Instance norm of data without positions has one element in each mean: nothing is normalized.
     return tuple(one for one in every if one.reduced) or every
 
 
-def _of_ranks(name: str) -> Iterator[Arrangement]:
+@cache
+def _of_ranks(name: str) -> tuple[Arrangement, ...]:
+    """The layer at every rank that it has, made once: many functions may be tested for one layer."""
+    return tuple(_made_of_ranks(name))
+
+
+def _made_of_ranks(name: str) -> Iterator[Arrangement]:
+    own = Arrangement(load(name))
     for count in range(1, len(AXES) + 1):
         try:
             found = Arrangement(load(name, AXES[:count]))
         except ShapeError:
             continue
         if found.rank in RANKS:
-            yield Arrangement(load(name, _axis_names(found, Arrangement(load(name)))))
+            axes = _axis_names(found, own)
+            yield found if axes == found.axes else Arrangement(load(name, axes))
 
 
 def _axis_names(found: Arrangement, own: Arrangement) -> tuple[str, ...]:

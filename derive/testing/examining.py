@@ -39,7 +39,7 @@ from derive.testing.frameworks import FRAMEWORKS
 from derive.testing.judge import SEVERITY, Judged, excused, judge
 from derive.testing.outputs import MismatchError, by_name, gradient_name
 from derive.testing.runner import BrokenFileError, Child, InProcess, Runner, place_of
-from derive.testing.truth import UNITS, Known, Truth
+from derive.testing.truth import UNITS, Known, Truth, truth_of
 
 __all__ = ["Request", "examine"]
 
@@ -110,7 +110,7 @@ def _runner(function: str | Callable[..., Any], asked: Request) -> Runner:
 
 def _without_calls(said: str, asked: Request, subjects: Sequence[Arrangement], problem: str) -> Examination:
     """What is said of a function whose file can't be imported."""
-    truth = Truth(subjects[0])
+    truth = truth_of(subjects[0])
     outputs = _all_failed(truth, problem)
     return Examination(said, truth.layer.name, asked.framework or "numpy", truth.proved, outputs, (problem,))
 
@@ -173,7 +173,7 @@ class _Examining:
 
     def _way(self, subject: Arrangement) -> _Way:
         """The first way to call the function that is right, or else the best."""
-        truth = Truth(subject)
+        truth = truth_of(subject)
         cached = self.runner.forward is not None
         ways = bindings(self.runner.described, subject, self.asked.given, cached=cached, forward=self.may_be_forward)
         tried: list[_Way] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -27,7 +27,7 @@ from derive.numeric.program import Program, compile_program
 from derive.testing.arrangement import Arrangement
 from derive.testing.binding import root_of
 
-__all__ = ["UNITS", "Known", "Truth"]
+__all__ = ["UNITS", "Known", "Truth", "truth_of"]
 
 Array = Any
 Data = Mapping[str, Array]
@@ -155,6 +155,12 @@ def _finite_or_exact(compute: Callable[[Backend], tuple[Array, ...]], *, digits:
         return found
     with import_module("mpmath").workdps(DIGITS), np.errstate(all="ignore"):
         return tuple(np.asarray(one, dtype=object).astype(float) for one in compute(MPMATH))
+
+
+@lru_cache(maxsize=64)
+def truth_of(arrangement: Arrangement) -> Truth:
+    """The truth for an arrangement, compiled once."""
+    return Truth(arrangement)
 
 
 def _functions(derivation: Derivation) -> Functions:
